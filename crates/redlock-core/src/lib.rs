@@ -1,0 +1,1 @@
+//! The Redlock quorum algorithm over any backend: rounds, leases, guards

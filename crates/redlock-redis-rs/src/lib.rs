@@ -1,0 +1,1 @@
+//! A redlock node on the redis crate

@@ -1,0 +1,1 @@
+//! For authors of redlock backends: conformance suite, server runner, fault simulator, history checker

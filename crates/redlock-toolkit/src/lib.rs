@@ -1,0 +1,1 @@
+//! Distributed locks over N independent Redis or Valkey nodes, or any other backend (Redlock)

@@ -1,0 +1,1 @@
+//! Little programs that show one thing each.

@@ -1,0 +1,2 @@
+//! Shows the main job on five embedded nodes.
+fn main() {}
