@@ -60,7 +60,7 @@ fn follow(
                 heard = Instant::now();
                 if matters(&line) {
                     spoke = heard;
-                    println!("    {line}");
+                    println!("{line}");
                 }
                 lines.push(line);
             }
@@ -70,7 +70,7 @@ fn follow(
         }
         if spoke.elapsed() > SILENCE {
             spoke = Instant::now();
-            println!("    … still running after {} s", started.elapsed().as_secs());
+            println!("… still running after {} s", started.elapsed().as_secs());
         }
     }
 }

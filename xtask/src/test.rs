@@ -10,6 +10,8 @@ use crate::{cargo, simulate};
 use std::process::{Command, ExitCode};
 
 const ACCEPTS: Accepts = Accepts { switches: &["--require-all"], values: &[], words: true };
+/// The start of cargo's closing line for each test program.
+const CLOSING: &str = "test result:";
 const EVERY_TEST: &[&str] = &["test", "--workspace", "--all-features", "--no-fail-fast"];
 
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
@@ -42,30 +44,30 @@ fn server_for(lane: &Lane) -> Result<Option<Server>, String> {
 }
 
 fn run_work(lane: &Lane, server: Option<&Server>) -> (Verdict, Option<u64>) {
-    let mut tests = None;
+    let mut tests = 0;
     for work in lane.work {
         match run_one(work, server) {
-            Ok(count) => tests = tests.or(Some(0)).zip(count).map(|(sum, count)| sum + count),
-            Err(why) => return (Verdict::Failed(why), tests),
+            Ok(count) => tests += count,
+            Err(why) => return (Verdict::Failed(why), None),
         }
     }
-    (Verdict::Passed, tests)
+    // The simulator counts seeds, not tests, and prints them itself.
+    (Verdict::Passed, (tests > 0).then_some(tests))
 }
 
-/// The number of tests that passed, where the work counts tests.
-fn run_one(work: &Work, server: Option<&Server>) -> Result<Option<u64>, String> {
+/// The number of tests that passed.
+fn run_one(work: &Work, server: Option<&Server>) -> Result<u64, String> {
     let finished = process::stream(&mut command(work, server)?, matters(work))?;
     let passed = passed(&finished.lines);
     if !finished.success {
-        print_all(&finished);
+        print_rest(&finished);
         return Err(format!("{} failed", describe(work)));
     }
-    match work {
-        Work::Simulate(_) => Ok(None),
-        // A lane whose tests were all renamed or filtered away would otherwise pass for ever.
-        Work::Cargo(_) if passed == 0 => Err(format!("{} ran no test", describe(work))),
-        Work::Cargo(_) => Ok(Some(passed)),
+    // A lane whose tests were all renamed or filtered away would otherwise pass for ever.
+    if passed == 0 && matches!(work, Work::Cargo(_)) {
+        return Err(format!("{} ran no test", describe(work)));
     }
+    Ok(passed)
 }
 
 fn command(work: &Work, server: Option<&Server>) -> Result<Command, String> {
@@ -88,10 +90,11 @@ fn describe(work: &Work) -> String {
     }
 }
 
-fn print_all(finished: &Finished) {
-    println!("    the whole output:");
-    for line in &finished.lines {
-        println!("    | {line}");
+/// The closing lines were shown already, and whoever adds them up must not read them twice.
+fn print_rest(finished: &Finished) {
+    println!("the whole output:");
+    for line in finished.lines.iter().filter(|line| !line.starts_with(CLOSING)) {
+        println!("| {line}");
     }
 }
 
@@ -103,8 +106,7 @@ fn matters(work: &Work) -> fn(&str) -> bool {
 }
 
 fn matters_of_tests(line: &str) -> bool {
-    const STARTS: &[&str] =
-        &["Compiling", "Finished", "Running", "Doc-tests", "test result:", "error", "warning"];
+    const STARTS: &[&str] = &["Compiling", "Finished", "Running", "Doc-tests", CLOSING, "error", "warning"];
     let line = line.trim_start();
     STARTS.iter().any(|start| line.starts_with(start)) || line.ends_with("... FAILED")
 }
@@ -112,7 +114,7 @@ fn matters_of_tests(line: &str) -> bool {
 /// Adds up cargo's closing lines, `test result: ok. 12 passed; 0 failed; …`.
 fn passed(lines: &[String]) -> u64 {
     let counts = lines.iter().filter_map(|line| {
-        let (_, rest) = line.trim_start().strip_prefix("test result:")?.split_once(". ")?;
+        let (_, rest) = line.trim_start().strip_prefix(CLOSING)?.split_once(". ")?;
         rest.split_once(" passed")?.0.parse::<u64>().ok()
     });
     counts.sum()

@@ -91,16 +91,10 @@ impl Apt {
     fn download(&self, names: &[String]) -> Result<(), String> {
         let all: Vec<&str> =
             [&["download"][..], &names.iter().map(String::as_str).collect::<Vec<_>>()].concat();
-        if self.run("apt-get", &all).is_ok() {
-            return Ok(());
-        }
-        // One name that is not known spoils a common download; what is really missing shows at the start.
-        let results: Vec<_> = names.iter().map(|name| self.run("apt-get", &["download", name])).collect();
-        results
-            .into_iter()
-            .find(Result::is_ok)
-            .unwrap_or_else(|| Err("no package could be had".to_owned()))
-            .map(drop)
+        let Err(error) = self.run("apt-get", &all) else { return Ok(()) };
+        // One unknown name spoils a common download; what is really missing shows when the server starts.
+        let had = names.iter().filter(|name| self.run("apt-get", &["download", name]).is_ok()).count();
+        if had > 0 { Ok(()) } else { Err(error) }
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Result<String, String> {
