@@ -21,6 +21,8 @@ pub(crate) fn command(arguments: &[String]) -> Result<Command, String> {
     if given.has("--mutant") {
         // Other flags for the compiler would throw away the usual builds; and no mutant may ever be found there.
         command
+            // It would win over RUSTFLAGS, and the mutants would be missing.
+            .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("RUSTFLAGS", cargo::flags("RUSTFLAGS", "--cfg redlock_mutants"))
             .env("CARGO_TARGET_DIR", cargo::target().join("mutants"));
     }

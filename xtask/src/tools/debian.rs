@@ -51,10 +51,15 @@ fn unpack_in(work: &Path, place: &Path) -> Result<Server, String> {
         run(Command::new("dpkg").arg("-x").arg(&package).arg(&files))?;
     }
     server_in(&files)?;
-    if let Err(error) = fs::rename(&files, place) {
-        // Another run may have been first; then its files are as good.
-        return server_in(place).map_err(|_| format!("{}: {error}", place.display()));
+    // Another run may have been first; then its files are as good. Files that do not start (a target folder that
+    // came from another system) are replaced.
+    if let Ok(server) = server_in(place) {
+        return Ok(server);
     }
+    fs::remove_dir_all(place)
+        .or_else(ignore_missing)
+        .and_then(|()| fs::rename(&files, place))
+        .map_err(|error| format!("{}: {error}", place.display()))?;
     server_in(place)
 }
 
