@@ -1,0 +1,103 @@
+//! The lanes of `cargo xtask test`, in one table.
+
+use crate::metadata::Package;
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Need {
+    Nothing,
+    RedisServer,
+}
+
+pub(crate) enum Work {
+    /// A run of libtest under cargo.
+    Cargo(&'static [&'static str]),
+    /// `cargo xtask simulate` with these arguments.
+    Simulate(&'static [&'static str]),
+}
+
+pub(crate) struct Lane {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) needs: Need,
+    pub(crate) work: &'static [Work],
+}
+
+// Every lane selects the whole workspace with all features, and only then its targets. A lane with `-p` would
+// unify the features of fewer packages and compile tokio and what stands on it a second time.
+pub(crate) const LANES: &[Lane] = &[
+    Lane {
+        name: "unit",
+        about: "tests beside the code",
+        needs: Need::Nothing,
+        work: &[Work::Cargo(&["--lib", "--bins"])],
+    },
+    Lane {
+        name: "doc",
+        about: "examples in the documentation",
+        needs: Need::Nothing,
+        work: &[Work::Cargo(&["--doc"])],
+    },
+    Lane {
+        name: "memory",
+        about: "whole locks on embedded nodes",
+        needs: Need::Nothing,
+        work: &[Work::Cargo(&["--test", "memory"])],
+    },
+    Lane {
+        name: "redis",
+        about: "whole locks on real servers",
+        needs: Need::RedisServer,
+        work: &[Work::Cargo(&["--test", "redis"])],
+    },
+    Lane {
+        name: "simulate",
+        about: "seeded schedules with faults, and the mutants that they must catch",
+        needs: Need::Nothing,
+        work: &[
+            Work::Simulate(&["--seeds", "50000"]),
+            Work::Simulate(&["--seeds", "50000", "--mutant", "all"]),
+        ],
+    },
+];
+
+/// The lanes of these names, in the order of the table; all of them for no name.
+pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Lane>, String> {
+    if let Some(unknown) = names.iter().find(|name| LANES.iter().all(|lane| lane.name != **name)) {
+        let known: Vec<_> = LANES.iter().map(|lane| lane.name).collect();
+        return Err(format!("there is no lane `{unknown}`; the lanes are {}", known.join(", ")));
+    }
+    Ok(LANES.iter().filter(|lane| names.is_empty() || names.iter().any(|name| name == lane.name)).collect())
+}
+
+/// Test targets that no lane names: they would be written, and never run.
+pub(crate) fn orphans(packages: &[Package]) -> Vec<String> {
+    let named = |target: &str| {
+        LANES.iter().flat_map(|lane| lane.work).any(|work| match work {
+            Work::Cargo(arguments) => arguments.contains(&target),
+            Work::Simulate(_) => false,
+        })
+    };
+    let targets = packages.iter().flat_map(|package| {
+        package.tests.iter().filter(|target| !named(target)).map(|target| (target, &package.name))
+    });
+    targets.map(|(target, package)| format!("the tests `{target}` of {package} belong to no lane")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_keep_the_order_of_the_table() {
+        let lanes = select(&["doc".to_owned(), "unit".to_owned()]).unwrap();
+        assert_eq!(lanes.iter().map(|lane| lane.name).collect::<Vec<_>>(), ["unit", "doc"]);
+        assert!(select(&["unti".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn tests_outside_every_lane_are_found() {
+        let tests = vec!["memory".to_owned(), "forgotten".to_owned()];
+        let package = Package { name: "redlock-tests".to_owned(), tests, ..Package::default() };
+        assert_eq!(orphans(&[package]), ["the tests `forgotten` of redlock-tests belong to no lane"]);
+    }
+}
