@@ -18,6 +18,9 @@ use std::time::Duration;
 pub struct Moment(u64);
 
 impl Moment {
+    /// The clock's origin.
+    pub const ORIGIN: Self = Self(0);
+
     /// The moment so many nanoseconds after the clock's origin.
     pub fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
@@ -90,7 +93,7 @@ impl Default for BootClock {
 
 impl Clock for BootClock {
     fn now(&self) -> Moment {
-        Moment::from_nanos(0).saturating_add(boot_time::Instant::now().saturating_duration_since(self.origin))
+        Moment::ORIGIN.saturating_add(boot_time::Instant::now().saturating_duration_since(self.origin))
     }
 }
 
@@ -126,6 +129,6 @@ impl Default for TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> Moment {
-        Moment::from_nanos(0).saturating_add(self.origin.elapsed())
+        Moment::ORIGIN.saturating_add(self.origin.elapsed())
     }
 }

@@ -284,11 +284,11 @@ impl LockCommand {
     pub fn samples() -> Vec<Self> {
         let one = Keys::of(Key::new("redlock:sample"));
         let two = Keys::of(Key::new("{redlock:sample}:a")).and(Key::new("{redlock:sample}:b"));
-        [one, two].into_iter().flat_map(samples_over).collect()
+        [one, two].iter().flat_map(samples_over).collect()
     }
 }
 
-fn samples_over(keys: Keys) -> Vec<LockCommand> {
+fn samples_over(keys: &Keys) -> Vec<LockCommand> {
     let value = LockValue::from_bytes(*b"00000000000000000000000000000001");
     let older = LockValue::from_bytes(*b"00000000000000000000000000000000");
     let ttl = Ttl::SECOND;

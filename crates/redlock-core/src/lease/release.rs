@@ -1,0 +1,109 @@
+//! How a lease is given up: by its holder, by a dropped guard, or into another's hands.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::release::ReleaseTally;
+use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
+
+use super::Lease;
+
+impl Lease {
+    /// Releases on all nodes and waits until a quorum has decided; the rest goes on in the background. Later calls give the
+    /// same outcome and send nothing.
+    pub(crate) async fn release(self: &Arc<Self>) -> ReleaseOutcome {
+        if Handle::try_current().is_ok() {
+            return self.release_here().await;
+        }
+        let lease = Arc::clone(self);
+        let released = self.runtime.spawn(async move { lease.release_here().await }).await;
+        released.unwrap_or_else(|_| ReleaseOutcome::unknown(self.shared.names()))
+    }
+
+    async fn release_here(&self) -> ReleaseOutcome {
+        let _turn = self.turn.lock().await;
+        if let Some(outcome) = self.state().outcome() {
+            return outcome.clone();
+        }
+        self.give_up(LossReason::Released);
+        let resumed = self.state().send_release();
+        let outcome = self.release_on_nodes(resumed).await;
+        self.state().released(outcome.clone());
+        let held = self.shared.now().saturating_since(self.acquired_at);
+        self.shared.observers.emit(|| Event::Released {
+            resources: &self.resources,
+            outcome: &outcome,
+            held,
+        });
+        outcome
+    }
+
+    async fn release_on_nodes(&self, resumed: bool) -> ReleaseOutcome {
+        let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
+        let mut in_flight = self.shared.send(self.claim.release(), self.terms.node_timeout);
+        while tally.verdict().is_none() {
+            let Some((node, reply)) = in_flight.next().await else { break };
+            tally.record(node, self.told(node, reply));
+        }
+        tally.into_outcome(self.shared.names())
+    }
+
+    fn told(&self, node: usize, reply: Result<Reply, BackendError>) -> Result<Reply, BackendError> {
+        reply.inspect_err(|error| {
+            self.shared.fault(node, error.clone(), "release");
+        })
+    }
+
+    /// What a dropped guard does: the release goes on without it.
+    pub(crate) fn release_in_background(self: Arc<Self>) {
+        if self.state().is_given_up() {
+            return;
+        }
+        // At once, so that no extension begins any more.
+        self.give_up(LossReason::Released);
+        let runtime = self.runtime_here();
+        let tasks = self.shared.nodes.tasks().clone();
+        let pending = PendingRelease(Some(Arc::clone(&self)));
+        tasks.spawn(&runtime, async move {
+            self.release_here().await;
+            pending.done();
+        });
+    }
+
+    /// Stops keeping the lease, and leaves it on the nodes for whoever adopts it. `Err` where it has ended.
+    pub(crate) async fn detach(&self) -> Result<(), LossReason> {
+        // Not while an extension is under way, whose late reply would belong to nobody.
+        let _turn = self.turn.lock().await;
+        self.check()?;
+        self.give_up(LossReason::Detached);
+        Ok(())
+    }
+
+    fn give_up(&self, reason: LossReason) {
+        self.shared.registry.remove(self);
+        self.lose(reason);
+    }
+
+    /// The runtime of the caller, or else the one of the acquisition.
+    pub(super) fn runtime_here(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+}
+
+/// Tells of a background release that its runtime dropped before it was done.
+struct PendingRelease(Option<Arc<Lease>>);
+
+impl PendingRelease {
+    fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for PendingRelease {
+    fn drop(&mut self) {
+        if let Some(lease) = self.0.take() {
+            lease.shared.observers.emit(|| Event::Orphaned { resources: &lease.resources });
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The whole of an acquisition: attempts, the pauses between them, and what ends it.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::LockGuard;
+use super::attempt::{Attempt, Lost};
+use super::view::look;
+use crate::lease::{AutoExtend, Claim, Lease, NewLease};
+use crate::mutants::{self, Mutant};
+use crate::options::{Options, Terms};
+use crate::shared::{Shared, deadline};
+use crate::{AcquireError, Event, Held, Keys, LockValue, Moment};
+
+pub(super) type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An acquisition that was checked, and may begin.
+pub(super) struct Acquiring {
+    pub(super) shared: Arc<Shared>,
+    pub(super) resources: Arc<[String]>,
+    pub(super) keys: Keys,
+    pub(super) options: Options,
+    pub(super) terms: Terms,
+    /// `try_acquire`: one attempt, whatever the policies say.
+    pub(super) once: bool,
+}
+
+/// What is remembered over the attempts.
+#[derive(Default)]
+struct Progress {
+    attempts: u32,
+    last: Option<AcquireError>,
+    /// The holder was asked for; again only for the final answer.
+    looked: bool,
+}
+
+/// What ended an acquisition from outside.
+enum Stop {
+    Cancelled,
+    ShutDown,
+    Deadline(Duration),
+}
+
+impl Acquiring {
+    pub(super) async fn run(self, cancel: Option<Cancel>) -> Result<LockGuard, AcquireError> {
+        let Ok(runtime) = Handle::try_current() else { return Err(AcquireError::NoRuntime) };
+        let started = self.shared.now();
+        let mut progress = Progress::default();
+        let raced = race(self.stop(cancel), self.attempts(&runtime, &mut progress)).await;
+        // An attempt that was under way has been dropped by now, and its roll-back handed to the background.
+        let result = raced.unwrap_or_else(|stop| Err(stop.into_error(&mut progress)));
+        let (resources, attempts) = (&self.resources, progress.attempts);
+        match &result {
+            Ok(guard) => self.shared.observers.emit(|| {
+                let waited = self.shared.now().saturating_since(started);
+                Event::Acquired { resources, attempts, waited, validity: guard.remaining() }
+            }),
+            Err(error) => self.shared.observers.emit(|| Event::Failed { resources, attempts, error }),
+        }
+        result
+    }
+
+    /// Ready when the acquisition must end, whatever its attempts say.
+    async fn stop(&self, mut cancel: Option<Cancel>) -> Stop {
+        let limit = self.options.deadline;
+        let mut timer = pin!(limit.map(|limit| sleep_until(deadline(limit))));
+        let mut closed = pin!(self.shared.closed.cancelled());
+        poll_fn(|context| {
+            if closed.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Stop::ShutDown);
+            }
+            if cancel.as_mut().is_some_and(|cancel| cancel.as_mut().poll(context).is_ready()) {
+                return Poll::Ready(Stop::Cancelled);
+            }
+            match (timer.as_mut().as_pin_mut(), limit) {
+                (Some(timer), Some(limit)) => timer.poll(context).map(|()| Stop::Deadline(limit)),
+                _ => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    async fn attempts(&self, runtime: &Handle, progress: &mut Progress) -> Result<LockGuard, AcquireError> {
+        let mut value = self.fresh_value()?;
+        loop {
+            progress.attempts = progress.attempts.saturating_add(1);
+            let (shared, keys) = (Arc::clone(&self.shared), self.keys.clone());
+            let attempt = Attempt::new(shared, runtime.clone(), self.terms, keys, value.clone());
+            match attempt.run().await {
+                Ok((claim, valid_until)) => return Ok(self.guard(runtime, claim, valid_until)),
+                Err(lost) => self.pause(lost, progress).await?,
+            }
+            if !mutants::active(Mutant::TokenKeptOverAttempts) {
+                value = self.fresh_value()?;
+            }
+        }
+    }
+
+    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> LockGuard {
+        let until = self.options.max_hold.map(|hold| self.shared.now().saturating_add(hold));
+        let auto = AutoExtend { threshold: self.terms.extend_threshold, until };
+        LockGuard::new(Lease::begin(NewLease {
+            shared: Arc::clone(&self.shared),
+            resources: Arc::clone(&self.resources),
+            claim,
+            terms: self.terms,
+            valid_until,
+            runtime: runtime.clone(),
+            auto: self.options.auto_extend.then_some(auto),
+        }))
+    }
+
+    /// Waits for the next attempt, or says that there is none.
+    async fn pause(&self, lost: Lost, progress: &mut Progress) -> Result<(), AcquireError> {
+        let policy = self.options.policy(matches!(lost, Lost::Refused));
+        // With a deadline, only the deadline counts.
+        let last = self.once || (self.options.deadline.is_none() && !policy.allows(progress.attempts));
+        let began = Instant::now();
+        let error = self.explain(lost, last, progress).await;
+        let (resources, attempt) = (&self.resources, progress.attempts);
+        self.shared.observers.emit(|| Event::AttemptLost { resources, attempt, error: &error });
+        if last || !error.is_retryable() {
+            return Err(error);
+        }
+        progress.last = Some(error);
+        // The time in which the holder was asked for is part of the pause.
+        let delay = policy.next_delay(&*self.shared.entropy)?.saturating_sub(began.elapsed());
+        sleep(delay).await;
+        Ok(())
+    }
+
+    /// The error of a lost attempt. Who holds the lock is asked after the first refusal and after the last.
+    async fn explain(&self, lost: Lost, last: bool, progress: &mut Progress) -> AcquireError {
+        match lost {
+            Lost::NoQuorum(error) => AcquireError::NoQuorum(Box::new(error)),
+            Lost::ValidityExhausted { elapsed } => {
+                AcquireError::ValidityExhausted { ttl: self.terms.ttl.as_duration(), elapsed }
+            }
+            Lost::Refused if last || !progress.looked => {
+                progress.looked = true;
+                let held = look(&self.shared, &self.keys, &self.resources, self.terms.node_timeout).await;
+                AcquireError::Held(Box::new(held))
+            }
+            Lost::Refused => match progress.last.take() {
+                Some(held @ AcquireError::Held(_)) => held,
+                _ => AcquireError::Held(Box::new(Held::nobody(&self.resources, self.shared.nodes.len()))),
+            },
+        }
+    }
+
+    /// 128 fresh random bits: never the token of another attempt.
+    fn fresh_value(&self) -> Result<LockValue, AcquireError> {
+        let mut random = [0; 16];
+        self.shared.entropy.fill(&mut random)?;
+        Ok(LockValue::compose(&self.options.label, random, self.options.holder.as_ref()))
+    }
+}
+
+impl Stop {
+    fn into_error(self, progress: &mut Progress) -> AcquireError {
+        match self {
+            Self::Cancelled => AcquireError::Cancelled,
+            Self::ShutDown => AcquireError::ShutDown,
+            Self::Deadline(after) => {
+                AcquireError::Deadline { after, last: progress.last.take().map(Box::new) }
+            }
+        }
+    }
+}
+
+/// The result of `work`, unless `stop` is ready first; always polled in this order, so that a run can be replayed.
+async fn race<T>(stop: impl Future<Output = Stop>, work: impl Future<Output = T>) -> Result<T, Stop> {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
+    poll_fn(|context| match stop.as_mut().poll(context) {
+        Poll::Ready(stop) => Poll::Ready(Err(stop)),
+        Poll::Pending => work.as_mut().poll(context).map(Ok),
+    })
+    .await
+}

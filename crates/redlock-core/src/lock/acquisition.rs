@@ -1,0 +1,166 @@
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::acquire::{Acquiring, Cancel};
+use super::{LockGuard, LockSignal, Used, UsingError};
+use crate::options::Options;
+use crate::{AcquireError, Redlock, RetryPolicy};
+
+/// An acquisition that has not begun: set what should differ from the builder's defaults, then `.await` it.
+///
+/// Nothing is sent and nothing is checked before it is awaited. Dropping the awaited future at any point leaves nothing
+/// behind: what it may have taken is released in the background.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use redlock_core::Redlock;
+/// use redlock_memory::MemoryNode;
+/// let redlock = Redlock::builder().nodes(MemoryNode::cluster(3)).build()?;
+/// let guard = redlock
+///     .acquire(["account:1", "account:2"]) // both or none
+///     .ttl(Duration::from_secs(5))
+///     .deadline(Duration::from_secs(2))
+///     .await?;
+/// # drop(guard);
+/// # Ok(()) }
+/// ```
+#[must_use = "an acquisition does nothing until it is awaited"]
+pub struct Acquisition {
+    redlock: Redlock,
+    resources: Vec<String>,
+    options: Options,
+    once: bool,
+    cancel: Option<Cancel>,
+}
+
+impl Acquisition {
+    pub(crate) fn new(redlock: Redlock, resources: Vec<String>, once: bool) -> Self {
+        let options = redlock.options().clone();
+        Self { redlock, resources, options, once, cancel: None }
+    }
+
+    /// The lease: after this time the nodes forget the lock by themselves. Default: the builder's, 30 s.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl = ttl;
+        self
+    }
+
+    /// How long one node may take to answer one command. Default: a twentieth of the ttl. Set it to at least four times the
+    /// 99th percentile of a round trip.
+    pub fn node_timeout(mut self, limit: Duration) -> Self {
+        self.options.node_timeout = Some(limit);
+        self
+    }
+
+    /// So many attempts after the first. Default: 10. Without effect on `try_acquire` and where a
+    /// [`deadline`](Self::deadline) is set.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.contended.retries = Some(retries);
+        self
+    }
+
+    /// Tries again until it succeeds or is cancelled.
+    pub fn retry_forever(mut self) -> Self {
+        self.options.contended.retries = None;
+        self
+    }
+
+    /// Retries, delay and jitter at once.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.contended = policy;
+        self
+    }
+
+    /// Another policy where too few nodes answered. Default: the same.
+    pub fn retry_unreachable(mut self, policy: RetryPolicy) -> Self {
+        self.options.unreachable = Some(policy);
+        self
+    }
+
+    /// The time limit of the whole acquisition; with one, the number of retries does not count. Default: none.
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.options.deadline = Some(limit);
+        self
+    }
+
+    /// Ends the acquisition with [`AcquireError::Cancelled`] when `signal` is ready.
+    pub fn cancel_on(mut self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.cancel = Some(Box::pin(signal));
+        self
+    }
+
+    /// Extends the lock by itself while its guard lives, for [`max_hold`](Self::max_hold) at most. Default: off.
+    pub fn auto_extend(mut self) -> Self {
+        self.options.auto_extend = true;
+        self
+    }
+
+    /// For how long an automatic extension may go on, `None` for ever: a leaked guard must not be immortal. Default: one hour.
+    pub fn max_hold(mut self, hold: Option<Duration>) -> Self {
+        self.options.max_hold = hold;
+        self
+    }
+
+    /// The remaining validity below which an automatic extension is sent. Default: a third of the ttl.
+    pub fn extend_threshold(mut self, threshold: Duration) -> Self {
+        self.options.extend_threshold = Some(threshold);
+        self
+    }
+
+    /// Text before the random bits of each attempt's token. Default: none.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.options.label = label.into();
+        self
+    }
+
+    /// The holder's name, told to whoever is refused. Default: the builder's.
+    pub fn holder_name(mut self, name: impl Into<String>) -> Self {
+        self.options.holder.get_or_insert_default().name = Some(name.into());
+        self
+    }
+
+    /// Acquires, runs `routine` with automatic extension until its end, and releases: see [`LockGuard::using`].
+    pub async fn using<T>(
+        self,
+        routine: impl AsyncFnOnce(&LockGuard) -> T,
+    ) -> Result<Used<T>, UsingError<T>> {
+        Ok(self.await?.using(routine).await?)
+    }
+
+    /// The same for a routine that owns its [`LockSignal`]: see [`LockGuard::using_signal`].
+    pub async fn using_signal<T, F>(
+        self,
+        routine: impl FnOnce(LockSignal) -> F + Send,
+    ) -> Result<Used<T>, UsingError<T>>
+    where
+        F: Future<Output = T> + Send,
+        T: Send,
+    {
+        Ok(self.await?.using_signal(routine).await?)
+    }
+
+    async fn run(self) -> Result<LockGuard, AcquireError> {
+        let Self { redlock, resources, options, once, cancel } = self;
+        let (keys, terms) = redlock.check(&resources, &options)?;
+        let shared = redlock.shared().clone();
+        Acquiring { shared, resources: resources.into(), keys, options, terms, once }.run(cancel).await
+    }
+}
+
+impl IntoFuture for Acquisition {
+    type Output = Result<LockGuard, AcquireError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl fmt::Debug for Acquisition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquisition").field("resources", &self.resources).finish_non_exhaustive()
+    }
+}

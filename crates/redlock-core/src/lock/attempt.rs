@@ -1,0 +1,180 @@
+//! One attempt: a fresh token, one round, and nothing left behind where it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::lease::Claim;
+use crate::mutants::{self, Mutant};
+use crate::options::Terms;
+use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
+use crate::shared::{Shared, deadline};
+use crate::{
+    Acquire, BackendError, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum, NodeFault, Reply,
+};
+
+/// An attempt under way. Dropped before it is over, it releases its token on every node not known to have refused.
+pub(super) struct Attempt {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    terms: Terms,
+    claim: Claim,
+    started: Moment,
+    round: Round,
+    /// Taken when the attempt is over.
+    in_flight: Option<InFlight>,
+    faults: Vec<NodeFault>,
+}
+
+/// Why an attempt was lost.
+pub(super) enum Lost {
+    Refused,
+    NoQuorum(NoQuorum),
+    ValidityExhausted { elapsed: Duration },
+}
+
+impl Attempt {
+    /// The token exists before the first send; nothing is sent before [`run`](Self::run) is polled.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        runtime: Handle,
+        terms: Terms,
+        keys: Keys,
+        value: LockValue,
+    ) -> Self {
+        let claim = Claim { keys, value };
+        let started = shared.now();
+        let round = Round::new(shared.quorum(), terms.limits.drift.valid_until(started, terms.ttl));
+        let acquire = Acquire::new(claim.keys.clone(), claim.value.clone(), terms.ttl);
+        let in_flight = Some(shared.send(LockCommand::Acquire(acquire), terms.node_timeout));
+        Self { shared, runtime, terms, claim, started, round, in_flight, faults: Vec::new() }
+    }
+
+    /// Until when the lock may be believed, or why it was not acquired. A lost attempt has sent its roll-back to every node
+    /// when this returns, so that a leftover of its own cannot stand in the way of the next.
+    pub(super) async fn run(mut self) -> Result<(Claim, Moment), Lost> {
+        let decision = self.decide().await;
+        let now = self.shared.now();
+        let loss = match decision {
+            Decision::Won { valid_until } => {
+                // Late grants belong to the lease: dropped, the stragglers finish in the background.
+                self.in_flight = None;
+                return Ok((self.claim.clone(), self.believed(valid_until, now)));
+            }
+            Decision::Lost(loss) => loss,
+            Decision::Pending => Loss::NoQuorum,
+        };
+        let lost = self.lost(loss, now);
+        if let Some(roll_back) = self.take_roll_back() {
+            roll_back.begin().await;
+        }
+        Err(lost)
+    }
+
+    async fn decide(&mut self) -> Decision {
+        loop {
+            let decision = self.round.decide(self.shared.now());
+            let Some(in_flight) = self.in_flight.as_mut().filter(|_| decision == Decision::Pending) else {
+                return decision;
+            };
+            let Some((node, reply)) = in_flight.next().await else { return decision };
+            let vote = match granted(reply) {
+                Ok(true) => Vote::Yes,
+                Ok(false) => Vote::No,
+                Err(error) => {
+                    self.faults.push(self.shared.fault(node, error, "acquire"));
+                    Vote::Fault
+                }
+            };
+            self.round.record(node, vote);
+        }
+    }
+
+    fn believed(&self, valid_until: Moment, now: Moment) -> Moment {
+        if mutants::active(Mutant::ValidityFromTheEnd) {
+            return self.terms.limits.drift.valid_until(now, self.terms.ttl);
+        }
+        valid_until
+    }
+
+    fn lost(&mut self, loss: Loss, now: Moment) -> Lost {
+        match loss {
+            Loss::Refused => Lost::Refused,
+            Loss::ValidityExhausted => {
+                Lost::ValidityExhausted { elapsed: now.saturating_since(self.started) }
+            }
+            Loss::NoQuorum => Lost::NoQuorum(NoQuorum::of(&self.round, std::mem::take(&mut self.faults))),
+        }
+    }
+
+    fn take_roll_back(&mut self) -> Option<RollBack> {
+        Some(RollBack {
+            in_flight: self.in_flight.take()?,
+            shared: Arc::clone(&self.shared),
+            runtime: self.runtime.clone(),
+            claim: self.claim.clone(),
+            limit: self.terms.node_timeout,
+            nodes: self.round.not_refused().collect(),
+        })
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let Some(roll_back) = self.take_roll_back().filter(RollBack::is_needed) else { return };
+        let tasks = self.shared.nodes.tasks().clone();
+        tasks.spawn(&self.runtime, async move { roll_back.begin().await });
+    }
+}
+
+/// The release of a lost attempt's token.
+struct RollBack {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    claim: Claim,
+    limit: Duration,
+    nodes: Vec<usize>,
+    in_flight: InFlight,
+}
+
+impl RollBack {
+    /// An attempt that was never polled has sent nothing.
+    fn is_needed(&self) -> bool {
+        self.in_flight.is_launched()
+    }
+
+    /// Sends the release to every node; the answers are awaited in the background.
+    async fn begin(self) {
+        let mut release = self.release(self.nodes.iter().copied());
+        release.launch().await;
+        let tasks = self.shared.nodes.tasks().clone();
+        let runtime = self.runtime.clone();
+        tasks.spawn(&runtime, async move {
+            self.late_grants().await;
+            release.finish().await;
+        });
+    }
+
+    /// A grant that answers now was, as a rule, undone by the release behind it; but an acquire that had to be sent a
+    /// second time (after `NOSCRIPT`) may have come behind that one.
+    async fn late_grants(mut self) {
+        while let Some((node, reply)) = self.in_flight.next().await {
+            if matches!(granted(reply), Ok(true)) && !mutants::active(Mutant::RollBackOnlyYes) {
+                self.release([node]).finish().await;
+            }
+        }
+    }
+
+    fn release(&self, nodes: impl IntoIterator<Item = usize>) -> InFlight {
+        self.shared.nodes.send_to(nodes, self.claim.release().into(), deadline(self.limit))
+    }
+}
+
+fn granted(reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {
+    match reply?.into_lock()? {
+        LockReply::Granted(_) => Ok(true),
+        LockReply::Refused(_) => Ok(false),
+        _ => Err(BackendError::protocol("not an answer to an acquire")),
+    }
+}

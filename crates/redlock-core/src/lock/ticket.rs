@@ -1,0 +1,100 @@
+//! Handing a held lock to another process.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::LockGuard;
+use crate::lease::{Claim, Lease, NewLease};
+use crate::options::{Options, Terms};
+use crate::shared::Shared;
+use crate::{ConfigError, ExtendError, LockValue};
+
+/// A held lock on its way to another process: what [`LockGuard::detach`] gives and
+/// [`Redlock::adopt`](crate::Redlock::adopt) takes.
+///
+/// It holds the token, so whoever has it can release the lock: `Debug` hides it, and it belongs on a private channel only.
+/// Nobody extends the lock meanwhile: it must be adopted before its lease ends on the nodes.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct LockTicket {
+    resources: Vec<String>,
+    value: Vec<u8>,
+    ttl: Duration,
+}
+
+/// Why a ticket was not adopted. The ticket is as good as before.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdoptError {
+    /// The lock has ended, or could not be confirmed by a quorum.
+    #[error(transparent)]
+    NotConfirmed(#[from] ExtendError),
+    /// The ticket does not fit this `Redlock`; nothing was sent.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// [`Redlock::shutdown`](crate::Redlock::shutdown) was called.
+    #[error("this Redlock has been shut down")]
+    ShutDown,
+    /// Awaited outside of a tokio runtime; nothing was sent.
+    #[error("a lock must be adopted within a tokio runtime whose timer is enabled")]
+    NoRuntime,
+}
+
+impl LockTicket {
+    pub(super) fn of(lease: &Lease) -> Self {
+        Self {
+            resources: lease.resources.to_vec(),
+            value: lease.claim.value.as_bytes().to_vec(),
+            ttl: lease.terms.ttl.as_duration(),
+        }
+    }
+
+    /// What is locked.
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
+    /// The lease that was asked for; the adopted lock has the same.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+}
+
+/// Confirms the ticket's lock by a quorum and takes it over.
+pub(crate) async fn adopt(
+    shared: &Arc<Shared>,
+    options: &Options,
+    terms: impl FnOnce(&Options) -> Result<Terms, ConfigError>,
+    ticket: &LockTicket,
+) -> Result<LockGuard, AdoptError> {
+    let Ok(runtime) = Handle::try_current() else { return Err(AdoptError::NoRuntime) };
+    if shared.closed.is_cancelled() {
+        return Err(AdoptError::ShutDown);
+    }
+    let keys = shared.format.keys(&ticket.resources)?;
+    let terms = terms(&Options { ttl: ticket.ttl, ..options.clone() })?;
+    let claim = Claim { keys, value: LockValue::from_bytes(ticket.value.as_slice()) };
+    let adopted = Lease::adopt(NewLease {
+        shared: Arc::clone(shared),
+        resources: ticket.resources.clone().into(),
+        claim,
+        terms,
+        // Nothing is believed before a quorum has confirmed it.
+        valid_until: shared.now(),
+        runtime,
+        auto: None,
+    });
+    Ok(LockGuard::new(adopted.await?))
+}
+
+impl fmt::Debug for LockTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockTicket")
+            .field("resources", &self.resources)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
+    }
+}

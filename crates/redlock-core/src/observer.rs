@@ -1,0 +1,151 @@
+//! What happens, told to whoever listens.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{AcquireError, ExtendError, LossReason, NodeFault, ReleaseOutcome};
+
+/// Something that happened to a lock or at a node.
+///
+/// Names of resources are for logs; a metric must not make labels of them. Tokens are in no event.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A lock was acquired.
+    Acquired {
+        /// What.
+        resources: &'a [String],
+        /// With how many attempts.
+        attempts: u32,
+        /// From the call to the win.
+        waited: Duration,
+        /// What remained of the lease at that moment.
+        validity: Duration,
+    },
+    /// One attempt was lost, and rolled back.
+    AttemptLost {
+        /// What.
+        resources: &'a [String],
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Of what it failed.
+        error: &'a AcquireError,
+    },
+    /// An acquisition failed for good.
+    Failed {
+        /// What.
+        resources: &'a [String],
+        /// With how many attempts.
+        attempts: u32,
+        /// Why.
+        error: &'a AcquireError,
+    },
+    /// A lock was extended.
+    Extended {
+        /// What.
+        resources: &'a [String],
+        /// What remained of the validity when the extension was confirmed: how close it was.
+        margin: Duration,
+        /// What remains now.
+        validity: Duration,
+    },
+    /// An extension was not confirmed; an automatic one is tried again until the lease ends.
+    ExtensionFailed {
+        /// What.
+        resources: &'a [String],
+        /// Why.
+        error: &'a ExtendError,
+    },
+    /// A lock is not extended automatically any more.
+    AutoExtensionStopped {
+        /// What.
+        resources: &'a [String],
+        /// Why.
+        why: StopReason,
+    },
+    /// A node that had lost the key of a held lock was given it back.
+    RePlanted {
+        /// What.
+        resources: &'a [String],
+        /// At which node, by its index.
+        node: usize,
+    },
+    /// A lock does not protect its holder any more, and the holder did not release it.
+    Lost {
+        /// What.
+        resources: &'a [String],
+        /// Why.
+        reason: LossReason,
+    },
+    /// A lock was released.
+    Released {
+        /// What.
+        resources: &'a [String],
+        /// What became of it, node by node.
+        outcome: &'a ReleaseOutcome,
+        /// For how long it was held.
+        held: Duration,
+    },
+    /// A guard was dropped where its release could not be sent any more: the lock ends with its ttl.
+    Orphaned {
+        /// What.
+        resources: &'a [String],
+    },
+    /// At `build()`: an even number of nodes tolerates no more failures than one node less.
+    EvenNodes {
+        /// How many.
+        nodes: usize,
+    },
+    /// A node did not answer a command as it should.
+    NodeFault {
+        /// Where, and what.
+        fault: &'a NodeFault,
+        /// The command's name.
+        command: &'static str,
+    },
+}
+
+/// Why an automatic extension ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The lock has been held for `max_hold`.
+    MaxHold,
+    /// The runtime that served it shut down; the next acquisition of the same `Redlock` takes it up again.
+    RuntimeGone,
+}
+
+/// Listens to [`Event`]s. Called on the path of the operation and outside of any lock, so it should be quick; a panic in it
+/// is caught and harms nothing.
+///
+/// ```
+/// use redlock_core::{Event, Observer};
+/// #[derive(Debug)]
+/// struct Losses;
+/// impl Observer for Losses {
+///     fn event(&self, event: &Event<'_>) {
+///         if let Event::Lost { resources, reason } = event {
+///             eprintln!("lost {resources:?}: {reason}");
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Takes note of an event.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// An observer, or none: nothing is built where nobody listens.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Observers(pub(crate) Option<Arc<dyn Observer>>);
+
+impl Observers {
+    pub(crate) fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(observer) = &self.0 {
+            // A listener that panics must not break a lock; its own panic hook has told of it.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.event(&event())));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! What all locks of one `Redlock` share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::lease::Registry;
+use crate::observer::Observers;
+use crate::quorum::{InFlight, Nodes, Quorum};
+use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) nodes: Nodes,
+    pub(crate) format: KeyFormat,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) observers: Observers,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) closed: CancellationToken,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    pub(crate) fn quorum(&self) -> Quorum {
+        self.nodes.quorum()
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = NodeName> {
+        self.nodes.iter().map(|backend| backend.node().clone())
+    }
+
+    /// Sends to all nodes; each has `limit` to answer.
+    pub(crate) fn send(&self, command: impl Into<Command>, limit: Duration) -> InFlight {
+        self.nodes.send(command.into(), deadline(limit))
+    }
+
+    /// Names the node of a fault, and tells the observer.
+    pub(crate) fn fault(&self, node: usize, error: BackendError, command: &'static str) -> NodeFault {
+        let fault = NodeFault::new(self.nodes.name(node), error);
+        self.observers.emit(|| Event::NodeFault { fault: &fault, command });
+        fault
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.registry.close();
+    }
+}
+
+pub(crate) fn deadline(limit: Duration) -> Instant {
+    let now = Instant::now();
+    // Limits are checked to be far below what overflows; the fallback is a deadline that has passed.
+    now.checked_add(limit).unwrap_or(now)
+}
