@@ -1,1 +1,5 @@
-//! For authors of redlock backends: conformance suite, server runner, fault simulator, history checker
+//! For authors of redlock backends.
+
+mod link;
+
+pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
