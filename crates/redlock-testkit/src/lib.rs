@@ -1,5 +1,6 @@
-//! For authors of redlock backends.
+#![doc = include_str!("../README.md")]
 
+pub mod conformance;
 mod link;
 
 pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
