@@ -51,7 +51,7 @@ async fn commands_are_applied_in_the_order_of_first_polls(bench: &Bench<'_>) -> 
     Ok(())
 }
 
-/// hazard: 12, 61
+/// hazard: 61
 async fn a_dropped_command_is_not_overtaken_either(bench: &Bench<'_>) -> Result<(), Stop> {
     let mut released = Vec::new();
     for _ in 0..PAIRS {

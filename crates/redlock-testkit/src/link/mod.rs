@@ -193,10 +193,7 @@ impl<B: Backend> FaultyLink<B> {
     /// Lets the tasks behind the link run until they have nothing to do at this moment. No time passes: commands that
     /// are delayed or held stay on their way.
     pub async fn settle(&self) {
-        // A parcel takes a few steps from task to task; on a current-thread runtime each yield gives each one step.
-        for _ in 0..SETTLE {
-            tokio::task::yield_now().await;
-        }
+        wire::settle().await;
     }
 
     /// What became of each command, in the order in which they ended.
@@ -229,9 +226,6 @@ impl<B: Backend> FaultyLink<B> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Ample for every task of a link; see [`FaultyLink::settle`].
-const SETTLE: usize = 64;
 
 #[async_trait]
 impl<B: Backend> Backend for FaultyLink<B> {

@@ -227,6 +227,30 @@ async fn a_planned_error_is_the_nodes_answer() {
     run(&link, acquire("a")).await.expect("granted");
 }
 
+#[tokio::test(start_paused = true)]
+async fn replies_of_one_connection_come_in_order() {
+    let link = link();
+    link.once("acquire", Plan::new().reply_delay(ms(30)));
+    let start = Instant::now();
+    let (first, second) = tokio::join!(run(&link, acquire("a")), run(&link, release("a")));
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(start.elapsed(), ms(30));
+}
+
+/// hazard: 8
+#[tokio::test(start_paused = true)]
+async fn random_reconnections_let_commands_overtake_each_other() {
+    let link = link();
+    link.random(7, Faults::none().delay(ms(0)..=ms(20)).reconnects(1000));
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        post(&link, acquire(key)).await;
+    }
+    tokio::time::sleep(ms(30)).await;
+    let connections: Vec<_> = link.log().iter().map(|delivery| delivery.connection).collect();
+    assert_eq!(connections.len(), 6);
+    assert!(!connections.is_sorted(), "{connections:?}");
+}
+
 /// A node behind the link that is silent holds up nobody but who asked it.
 #[tokio::test(start_paused = true)]
 async fn a_command_that_the_node_does_not_answer_does_not_block_the_next() {

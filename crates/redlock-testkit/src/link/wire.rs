@@ -176,6 +176,14 @@ fn epoch(inner: Epoch, number: u64) -> Epoch {
     Epoch::from_u64(inner.as_u64().wrapping_add(number))
 }
 
+/// A parcel takes a few steps from task to task; on a current-thread runtime each yield gives each one step. This is
+/// ample for every parcel that can be on its way in a test.
+pub(crate) async fn settle() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Never past the end of time, which would panic.
 pub(crate) fn later(start: Instant, delay: Duration) -> Instant {
     start + delay.min(FOREVER)
