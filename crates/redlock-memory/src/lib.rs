@@ -1,1 +1,11 @@
-//! An embedded redlock node in this process: the default backend, the test double, the model of the scripts
+#![doc = include_str!("../README.md")]
+
+mod builder;
+mod lock;
+mod node;
+mod serve;
+mod state;
+mod store;
+
+pub use builder::MemoryNodeBuilder;
+pub use node::MemoryNode;

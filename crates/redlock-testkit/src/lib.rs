@@ -1,1 +1,6 @@
-//! For authors of redlock backends: conformance suite, server runner, fault simulator, history checker
+#![doc = include_str!("../README.md")]
+
+pub mod conformance;
+mod link;
+
+pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
