@@ -115,11 +115,11 @@ fn queued(queue: &mut VecDeque<Waiting>, command: Cmd) -> Ticket {
 
 impl State {
     fn notice_end(&mut self) {
-        if let Phase::Up(connection) = &self.phase {
-            if !connection.is_open() {
-                let connection = Arc::clone(connection);
-                self.give_up(&connection);
-            }
+        if let Phase::Up(connection) = &self.phase
+            && !connection.is_open()
+        {
+            let connection = Arc::clone(connection);
+            self.give_up(&connection);
         }
     }
 

@@ -73,14 +73,12 @@ impl Flight {
             Outcome::Known(outcome) => Ok(outcome),
             Outcome::Awaited(reply) => timeout_at(deadline, reply).await,
         };
-        match outcome {
-            Ok(outcome) => convert::reply(outcome).map(|value| (self.connection.epoch(), value)),
-            Err(_) => {
-                if self.connection.is_silent_since(self.begun) {
-                    line.replace(&self.connection);
-                }
-                Err(BackendError::timeout())
+        let Ok(outcome) = outcome else {
+            if self.connection.is_silent_since(self.begun) {
+                line.replace(&self.connection);
             }
-        }
+            return Err(BackendError::timeout());
+        };
+        convert::reply(outcome).map(|value| (self.connection.epoch(), value))
     }
 }
