@@ -1,0 +1,12 @@
+//! The backend on the redis crate against real servers. Each test starts its own.
+
+mod cancel_storm;
+mod describe;
+mod noscript;
+mod order;
+mod out_of_memory;
+mod reconnect;
+mod replaced;
+mod scripts;
+mod server_states;
+mod support;
