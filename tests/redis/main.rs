@@ -1,5 +1,12 @@
 //! The backend on the redis crate against real servers. Each test starts its own.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions, and this is what those share"
+)]
+
 mod cancel_storm;
 mod describe;
 mod noscript;

@@ -115,8 +115,9 @@ async fn a_cluster_that_serves_no_slot() {
 #[tokio::test]
 async fn keys_of_two_slots_on_a_cluster() {
     let server = RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
-    let slots = server.command(["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    slots.expect("CLUSTER ADDSLOTSRANGE");
+    let slots = (0..16_384).map(|slot: u16| slot.to_string());
+    let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
+    server.command(words).expect("CLUSTER ADDSLOTS");
     let node = node(&server);
     eventually("the cluster is up", async || execute(&node, acquire(&["warm"], "mine", 1)).await.is_ok())
         .await;

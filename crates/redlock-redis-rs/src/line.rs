@@ -59,28 +59,32 @@ impl Line {
 
     /// Gives the command its place in the order; starts to connect where nobody does. Never blocks.
     pub(crate) fn send(self: &Arc<Self>, command: Cmd) -> Ticket {
-        let (ticket, attempt) = self.place(command);
-        // Not under the lock: a runtime that is shutting down drops the task here and now.
-        if let Some((attempt, runtime)) = attempt {
-            runtime.spawn(attempt.run());
+        // Not under the lock: beginning wakes another thread up, and a runtime that is shutting down drops a task here
+        // and now.
+        match self.place(command) {
+            Place::Up(connection, command) => Ticket::Begun(connection.begin(command)),
+            Place::Queue(ticket) => ticket,
+            Place::Head(ticket, attempt, runtime) => {
+                runtime.spawn(attempt.run());
+                ticket
+            }
         }
-        ticket
     }
 
-    fn place(self: &Arc<Self>, command: Cmd) -> (Ticket, Option<(Attempt, Handle)>) {
+    fn place(self: &Arc<Self>, command: Cmd) -> Place {
         let mut state = self.state();
         state.notice_end();
         match &mut state.phase {
-            Phase::Up(connection) => (Ticket::Begun(connection.begin(command)), None),
-            Phase::Connecting(queue) => (queued(queue, command), None),
+            Phase::Up(connection) => Place::Up(Arc::clone(connection), command),
+            Phase::Connecting(queue) => Place::Queue(queued(queue, command)),
             Phase::Down => match state.may_connect() {
                 Ok(runtime) => {
                     let mut queue = VecDeque::new();
                     let ticket = queued(&mut queue, command);
                     state.phase = Phase::Connecting(queue);
-                    (ticket, Some((Attempt::new(self, &state), runtime)))
+                    Place::Head(ticket, Attempt::new(self, &state), runtime)
                 }
-                Err(error) => (Ticket::Refused(error), None),
+                Err(error) => Place::Queue(Ticket::Refused(error)),
             },
         }
     }
@@ -105,6 +109,16 @@ impl Line {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a command finds.
+enum Place {
+    /// A connection.
+    Up(Arc<Connection>, Cmd),
+    /// Others that wait, or no hope for now.
+    Queue(Ticket),
+    /// Nobody: it starts the attempt to connect.
+    Head(Ticket, Attempt, Handle),
 }
 
 fn queued(queue: &mut VecDeque<Waiting>, command: Cmd) -> Ticket {

@@ -92,15 +92,17 @@ impl Backend for RedisNode {
         let requests = plan(command)?;
         // Before the first await, since commands are applied in the order of their first poll.
         let tickets: Vec<Ticket> = requests.iter().map(|request| self.send(&request.words())).collect();
-        let mut epochs = Vec::with_capacity(requests.len());
+        let mut epoch = None;
         let mut replies = Vec::with_capacity(requests.len());
         for (request, ticket) in requests.iter().zip(tickets) {
-            let (epoch, reply) = self.finish(request, ticket, deadline).await?;
-            epochs.push(epoch);
+            let (this, reply) = self.finish(request, ticket, deadline).await?;
+            if *epoch.get_or_insert(this) != this {
+                return Err(replaced());
+            }
             replies.push(reply);
         }
         let answer = decode(command, replies)?;
-        Ok(Reply { epoch: the_only(&epochs)?, answer })
+        Ok(Reply { epoch: epoch.ok_or_else(replaced)?, answer })
     }
 
     fn notifications(&self, _inbox: &Inbox) -> Option<Notifications> {
@@ -109,11 +111,8 @@ impl Backend for RedisNode {
 }
 
 /// One answer is never put together from what two connections said: two servers may stand behind them.
-fn the_only(epochs: &[Epoch]) -> Result<Epoch, BackendError> {
-    match epochs {
-        [first, rest @ ..] if rest.iter().all(|epoch| epoch == first) => Ok(*first),
-        _ => Err(BackendError::new(FaultKind::Closed, Sent::Maybe, "the connection was replaced meanwhile")),
-    }
+fn replaced() -> BackendError {
+    BackendError::new(FaultKind::Closed, Sent::Maybe, "the connection was replaced meanwhile")
 }
 
 impl std::fmt::Debug for RedisNode {
