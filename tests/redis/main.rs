@@ -9,6 +9,7 @@
 
 mod cancel_storm;
 mod describe;
+mod leaks;
 mod noscript;
 mod order;
 mod out_of_memory;
@@ -17,3 +18,4 @@ mod replaced;
 mod scripts;
 mod server_states;
 mod support;
+mod witness;
