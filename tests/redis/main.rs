@@ -8,6 +8,7 @@
 )]
 
 mod cancel_storm;
+mod conformance;
 mod describe;
 mod leaks;
 mod noscript;
