@@ -196,6 +196,7 @@ impl Lease {
         let report = async move {
             while let Some((node, reply)) = in_flight.next().await {
                 if matches!(reply.and_then(Reply::into_lock), Ok(LockReply::RePlanted(true))) {
+                    let node = &lease.shared.nodes.name(node);
                     lease.shared.observers.emit(|| Event::RePlanted { resources: &lease.resources, node });
                 }
             }
