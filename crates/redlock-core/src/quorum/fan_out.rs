@@ -138,7 +138,8 @@ impl InFlight {
 }
 
 fn call(backend: Arc<dyn Backend>, command: Arc<Command>, deadline: Instant) -> Call {
-    Box::pin(async move { backend.execute(&command, deadline).await })
+    // Through the reference: `Arc<dyn Backend>` is a backend, too, and would box the future once more.
+    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await })
 }
 
 impl Drop for InFlight {
