@@ -15,6 +15,7 @@ mod instructions;
 mod rounds;
 
 use std::error::Error;
+use std::sync::Arc;
 
 use redlock_testkit::server::RedisServer;
 
@@ -48,15 +49,18 @@ async fn compare(effort: rounds::Effort) -> Fallible<()> {
     for nodes in [1, 3, 5] {
         let servers = servers(nodes)?;
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
-        let bare = Contestant::connect(Name::Bare, &urls).await?;
-        let ours = Contestant::connect(Name::Redlock, &urls).await?;
+        let bare = Arc::new(Contestant::connect(Name::Bare, &urls).await?);
+        let ours = Arc::new(Contestant::connect(Name::Redlock, &urls).await?);
         for tasks in [1, 64] {
             println!("{nodes:>2} {tasks:>5}  {}", rounds::run(&ours, &bare, tasks, effort).await?);
         }
+        bare.finish().await;
+        ours.finish().await;
         for server in &servers {
             let left = server.keys()?;
             if left > 0 {
-                return Err(format!("{left} keys were left on {}", server.url()).into());
+                let one = server.command(["RANDOMKEY"])?;
+                return Err(format!("{left} keys were left on {}, such as {one:?}", server.url()).into());
             }
         }
     }

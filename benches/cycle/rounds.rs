@@ -1,9 +1,10 @@
 //! Interleaved rounds, and the ratios within each.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
+use tokio::task::JoinSet;
 
 use crate::Fallible;
 use crate::contestant::Contestant;
@@ -16,8 +17,8 @@ pub(crate) struct Effort {
 }
 
 impl Effort {
-    pub(crate) const FULL: Self = Self { rounds: 41, cycles: 1_920 };
-    pub(crate) const QUICK: Self = Self { rounds: 9, cycles: 640 };
+    pub(crate) const FULL: Self = Self { rounds: 41, cycles: 3_840 };
+    pub(crate) const QUICK: Self = Self { rounds: 9, cycles: 1_920 };
 }
 
 /// What one contestant did in one round.
@@ -38,8 +39,8 @@ struct Quartiles([f64; 3]);
 
 /// Both contestants in each round, in turns as to who is first, so that a machine that changes its speed does so for both.
 pub(crate) async fn run(
-    ours: &Contestant,
-    bare: &Contestant,
+    ours: &Arc<Contestant>,
+    bare: &Arc<Contestant>,
     tasks: u32,
     effort: Effort,
 ) -> Fallible<Ratios> {
@@ -67,23 +68,31 @@ pub(crate) async fn run(
     })
 }
 
-async fn lap(contestant: &Contestant, tasks: u32, cycles: u32) -> Fallible<Lap> {
+async fn lap(contestant: &Arc<Contestant>, tasks: u32, cycles: u32) -> Fallible<Lap> {
     let began = Instant::now();
     let each = cycles / tasks;
-    let work = (0..tasks).map(|task| async move {
-        let mut times = Vec::new();
-        for cycle in 0..each {
-            let began = Instant::now();
-            contestant.cycle(&format!("{task}:{cycle}")).await?;
-            times.push(began.elapsed());
-        }
-        Fallible::Ok(times)
-    });
-    let mut times: Vec<Duration> = try_join_all(work).await?.into_iter().flatten().collect();
+    let mut work = JoinSet::new();
+    for task in 0..tasks {
+        work.spawn(cycle(Arc::clone(contestant), task, each));
+    }
+    let mut times = Vec::new();
+    while let Some(done) = work.join_next().await {
+        times.extend(done??);
+    }
     let elapsed = began.elapsed();
     times.sort();
     let p50 = times.get(times.len() / 2).copied().ok_or("no cycles")?;
     Ok(Lap { p50, per_second: f64::from(each * tasks) / elapsed.as_secs_f64() })
+}
+
+async fn cycle(contestant: Arc<Contestant>, task: u32, cycles: u32) -> Fallible<Vec<Duration>> {
+    let mut times = Vec::new();
+    for cycle in 0..cycles {
+        let began = Instant::now();
+        contestant.cycle(&format!("{task}:{cycle}")).await?;
+        times.push(began.elapsed());
+    }
+    Ok(times)
 }
 
 impl Quartiles {
