@@ -1,0 +1,20 @@
+//! Whole locks on embedded nodes, in virtual time: a file for each danger. `hazard: N` in a test's documentation numbers the
+//! danger that it is about, so that what ran can be counted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what it expects"
+)]
+
+mod cancellation;
+mod extension;
+mod late_grant;
+mod paused_machine;
+mod release_races;
+mod stale_release;
+mod support;
+mod two_holders;
+mod validity;
