@@ -10,10 +10,13 @@
 )]
 
 mod cancellation;
+mod dead_nodes;
 mod extension;
 mod late_grant;
+mod partial_locks;
 mod paused_machine;
 mod release_races;
+mod split_vote;
 mod stale_release;
 mod support;
 mod two_holders;
