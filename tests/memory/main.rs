@@ -9,6 +9,7 @@
     reason = "a test says what it expects"
 )]
 
+mod bad_input;
 mod cancellation;
 mod dead_nodes;
 mod extension;
