@@ -12,6 +12,7 @@
 mod bad_input;
 mod cancellation;
 mod dead_nodes;
+mod dropped_guard;
 mod error_matrix;
 mod extension;
 mod late_grant;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -17,7 +18,7 @@ pub struct Shutdown {
     pub released: Vec<(Vec<String>, ReleaseOutcome)>,
     /// The resources of the locks whose release had no outcome in time; they end with their ttl at the latest.
     pub unreleased: Vec<Vec<String>>,
-    /// Background work (stragglers, roll-backs) that was not over in time.
+    /// Work that was not over in time: stragglers and roll-backs in the background, and acquisitions that nobody polled.
     pub unfinished: usize,
 }
 
@@ -50,12 +51,15 @@ impl Redlock {
         self.shared().closed.cancel();
         let leases = self.shared().registry.leases();
         let mut report = Shutdown::default();
-        let work = async {
-            release_all(&leases, &mut report).await;
-            self.shared().nodes.tasks().drained().await;
-        };
-        // Out of time is told by what is left below.
-        let _ = timeout(within, work).await;
+        // Without a runtime there is no timer by which to give up, so nothing is waited for.
+        if Handle::try_current().is_ok() {
+            let work = async {
+                release_all(&leases, &mut report).await;
+                self.shared().nodes.tasks().drained().await;
+            };
+            // Out of time is told by what is left below.
+            let _ = timeout(within, work).await;
+        }
         let left = leases.iter().filter(|lease| lease.state().outcome().is_none());
         report.unreleased = left.map(|lease| lease.resources.to_vec()).collect();
         report.unfinished = self.shared().nodes.tasks().len();

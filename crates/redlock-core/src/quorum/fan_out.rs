@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Tasks;
-use crate::{Backend, BackendError, Command, Reply};
+use crate::{Backend, BackendError, Command, FaultKind, Reply, Sent};
 
 type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 
@@ -20,6 +20,7 @@ type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 /// - The first poll polls every node's call, in the order of the nodes, before anything is said: what is sent afterwards
 ///   comes behind it on every node.
 /// - A node that has not answered by the deadline answers [`BackendError::timeout`] here, whatever its backend does.
+/// - Outside of a tokio runtime nothing is sent, and every node answers that.
 /// - **Dropping it drops nothing that was sent:** calls without an answer go on in a counted background task of the
 ///   runtime in which they began. (`redis` skips a request whose receiver is gone before it is written: 15,000 cycles left
 ///   up to 1,415 keys.)
@@ -101,6 +102,9 @@ impl InFlight {
         if !self.launched {
             self.launched = true;
             self.runtime = Handle::try_current().ok();
+            if self.runtime.is_none() {
+                self.fail_all(&no_runtime());
+            }
         }
         let answered = &mut self.answered;
         self.calls.retain_mut(|(node, call)| match call.as_mut().poll(context) {
@@ -111,8 +115,12 @@ impl InFlight {
             Poll::Pending => true,
         });
         if !self.calls.is_empty() && self.out_of_time(context) {
-            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(BackendError::timeout()))));
+            self.fail_all(&BackendError::timeout());
         }
+    }
+
+    fn fail_all(&mut self, error: &BackendError) {
+        self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(error.clone()))));
     }
 
     fn out_of_time(&mut self, context: &mut Context<'_>) -> bool {
@@ -124,6 +132,11 @@ impl InFlight {
 
 fn call(backend: Arc<dyn Backend>, command: Arc<Command>, deadline: Instant) -> Call {
     Box::pin(async move { backend.execute(&command, deadline).await })
+}
+
+/// Without a runtime there is no timer by which to give up.
+fn no_runtime() -> BackendError {
+    BackendError::new(FaultKind::Unreachable, Sent::No, "outside of a tokio runtime")
 }
 
 impl Drop for InFlight {
