@@ -19,6 +19,7 @@ mod late_grant;
 mod partial_locks;
 mod paused_machine;
 mod release_races;
+mod shutdown;
 mod split_vote;
 mod stale_release;
 mod support;

@@ -71,6 +71,8 @@ enum Stop {
 impl Acquiring {
     pub(super) async fn run(self, cancel: Option<Cancel>) -> Result<LockGuard, AcquireError> {
         let Ok(runtime) = Handle::try_current() else { return Err(AcquireError::NoRuntime) };
+        // A shutdown waits until this is over, so that the runtime outlives the roll-back.
+        let _counted = self.shared.nodes.tasks().token();
         let started = self.shared.now();
         let mut progress = Progress::default();
         let raced = race(self.stop(cancel), self.attempts(&runtime, &mut progress)).await;
@@ -114,7 +116,7 @@ impl Acquiring {
             let (shared, keys) = (Arc::clone(&self.shared), self.keys.clone());
             let attempt = Attempt::new(shared, runtime.clone(), self.terms, keys, value.clone());
             match attempt.run().await {
-                Ok((claim, valid_until)) => return Ok(self.guard(runtime, claim, valid_until)),
+                Ok((claim, valid_until)) => return self.guard(runtime, claim, valid_until),
                 Err(lost) => self.pause(lost, progress).await?,
             }
             if !mutants::active(Mutant::TokenKeptOverAttempts) {
@@ -123,10 +125,10 @@ impl Acquiring {
         }
     }
 
-    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> LockGuard {
+    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> Result<LockGuard, AcquireError> {
         let until = self.options.max_hold.map(|hold| self.shared.now().saturating_add(hold));
         let auto = AutoExtend { threshold: self.terms.extend_threshold, until };
-        LockGuard::new(Lease::begin(NewLease {
+        let guard = LockGuard::new(Lease::begin(NewLease {
             shared: Arc::clone(&self.shared),
             resources: Arc::clone(&self.resources),
             claim,
@@ -134,7 +136,9 @@ impl Acquiring {
             valid_until,
             runtime: runtime.clone(),
             auto: self.options.auto_extend.then_some(auto),
-        }))
+        }));
+        // A shutdown that began in this very moment may have missed the new lease; dropped, it is released.
+        if self.shared.closed.is_cancelled() { Err(AcquireError::ShutDown) } else { Ok(guard) }
     }
 
     /// Waits for the next attempt, or says that there is none.

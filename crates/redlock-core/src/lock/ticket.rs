@@ -74,6 +74,8 @@ pub(crate) async fn adopt(
     if shared.closed.is_cancelled() {
         return Err(AdoptError::ShutDown);
     }
+    // A shutdown waits until this is over.
+    let _counted = shared.nodes.tasks().token();
     let claim = Claim { keys, value: LockValue::from_bytes(ticket.value.as_slice()) };
     let adopted = Lease::adopt(NewLease {
         shared: Arc::clone(shared),
@@ -85,7 +87,13 @@ pub(crate) async fn adopt(
         runtime,
         auto: None,
     });
-    Ok(LockGuard::new(adopted.await?))
+    let guard = LockGuard::new(adopted.await?);
+    if shared.closed.is_cancelled() {
+        // It may have missed the new lease. Given out of hand again, not released: the ticket stays good.
+        let _ = guard.detach().await;
+        return Err(AdoptError::ShutDown);
+    }
+    Ok(guard)
 }
 
 impl fmt::Debug for LockTicket {
