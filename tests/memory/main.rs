@@ -24,4 +24,5 @@ mod split_vote;
 mod stale_release;
 mod support;
 mod two_holders;
+mod using;
 mod validity;
