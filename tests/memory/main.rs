@@ -15,6 +15,7 @@ mod dead_nodes;
 mod dropped_guard;
 mod error_matrix;
 mod extension;
+mod forgetful_nodes;
 mod late_grant;
 mod partial_locks;
 mod paused_machine;

@@ -81,9 +81,9 @@ impl InFlight {
         self.launched
     }
 
-    /// Whether every node has answered, taken or not.
+    /// Whether every node has answered, and every answer was taken.
     pub fn is_settled(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.answered.is_empty()
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
