@@ -9,17 +9,21 @@
     reason = "a test says what it expects"
 )]
 
+mod auto_extension;
 mod bad_input;
 mod cancellation;
+mod cleanup;
 mod dead_nodes;
 mod dropped_guard;
 mod error_matrix;
 mod extension;
 mod forgetful_nodes;
+mod handover;
 mod late_grant;
 mod partial_locks;
 mod paused_machine;
 mod release_races;
+mod runtimes;
 mod shutdown;
 mod split_vote;
 mod stale_release;
@@ -27,3 +31,4 @@ mod support;
 mod two_holders;
 mod using;
 mod validity;
+mod views;
