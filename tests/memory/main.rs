@@ -20,6 +20,7 @@ mod extension;
 mod forgetful_nodes;
 mod handover;
 mod late_grant;
+mod listeners;
 mod partial_locks;
 mod paused_machine;
 mod release_races;

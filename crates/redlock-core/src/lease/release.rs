@@ -46,6 +46,7 @@ impl Lease {
             let Some((node, reply)) = in_flight.next().await else { break };
             tally.record(node, self.told(node, reply));
         }
+        self.shared.leave(in_flight, "release");
         tally.into_outcome(self.shared.names())
     }
 
