@@ -3,7 +3,7 @@
 use redlock_core::LockGuard;
 use tokio::time::sleep;
 
-use crate::support::{Cluster, Recorder, TTL, VALIDITY, ms};
+use crate::support::{Cluster, Link, Recorder, TTL, VALIDITY, ms};
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_extended_when_its_remainder_falls_below_the_threshold() {
@@ -67,10 +67,10 @@ async fn a_failed_extension_is_tried_again_until_it_succeeds() {
     let client = cluster.builder("a").observer(events.clone()).build().unwrap();
     let guard = client.acquire("x").auto_extend().await.unwrap();
     sleep(ms(600)).await;
-    cluster.links[1..].iter().for_each(|link| link.black_hole());
+    cluster.links[1..].iter().for_each(Link::black_hole);
     sleep(ms(300)).await;
     assert!(events.count("extension failed") >= 2 && guard.is_valid(), "{:?}", events.events());
-    cluster.links[1..].iter().for_each(|link| link.restore());
+    cluster.links[1..].iter().for_each(Link::restore);
     sleep(3 * TTL).await;
     assert!(guard.is_valid() && guard.extensions() >= 3);
     assert_eq!(events.count("lost Expired"), 0);
@@ -82,7 +82,7 @@ async fn a_failed_extension_is_not_repeated_without_pause() {
     let (cluster, events) = (Cluster::of(3), Recorder::default());
     let client = cluster.builder("a").observer(events.clone()).build().unwrap();
     let guard = client.acquire("x").auto_extend().await.unwrap();
-    cluster.links.iter().for_each(|link| link.refuse());
+    cluster.links.iter().for_each(Link::refuse);
     guard.lost().await;
     let failed = events.count("extension failed");
     assert!((3..60).contains(&failed), "{failed} attempts in a third of the ttl");

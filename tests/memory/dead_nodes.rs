@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock_core::{AcquireError, LockState, Redlock, RetryPolicy};
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Cluster, TTL, ms};
+use crate::support::{Cluster, Link, TTL, ms};
 
 /// Every operation, with two of five nodes hung: each is over at the moment at which the healthy ones have answered.
 /// hazard: 50
@@ -49,7 +49,7 @@ async fn a_hung_minority_delays_neither_adoption_nor_the_release_of_a_lost_lock(
 #[tokio::test(start_paused = true)]
 async fn hung_nodes_are_waited_for_side_by_side() {
     let cluster = Cluster::of(5);
-    cluster.links[..3].iter().for_each(|link| link.black_hole());
+    cluster.links[..3].iter().for_each(Link::black_hole);
     let start = Instant::now();
     let error = cluster.client("a").try_acquire("x").node_timeout(ms(70)).await.expect_err("no quorum");
     assert_eq!(start.elapsed(), ms(70));
@@ -107,7 +107,7 @@ async fn unreachable_nodes_have_a_policy_of_their_own() {
     let start = Instant::now();
     client.acquire("x").await.expect_err("down");
     assert_eq!((start.elapsed(), cluster.count("acquire")), (Duration::ZERO, 3));
-    cluster.links.iter().for_each(|link| link.restore());
+    cluster.links.iter().for_each(Link::restore);
     let guard = client.acquire("x").await.unwrap();
     assert!(matches!(client.acquire("x").await, Err(AcquireError::Held(_))));
     assert_eq!(cluster.count("acquire"), 3 + 3 + 4 * 3, "four attempts");
@@ -143,7 +143,7 @@ async fn an_acquisition_without_end_succeeds_when_the_nodes_are_back() {
     let waiting = tokio::spawn(async move { client.acquire("x").retry_forever().await });
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(!waiting.is_finished());
-    cluster.links[1..].iter().for_each(|link| link.restore());
+    cluster.links[1..].iter().for_each(Link::restore);
     let guard = timeout(ms(200), waiting).await.expect("soon").unwrap().unwrap();
     assert!(guard.is_valid());
 }

@@ -4,7 +4,7 @@ use redlock_core::{Clock, ExtendError, LossReason, Moment};
 use redlock_testkit::Plan;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, Recorder, TTL, VALIDITY, ms, poll_once};
+use crate::support::{Cluster, Link, Recorder, TTL, VALIDITY, ms, poll_once};
 
 /// hazard: 9
 #[tokio::test(start_paused = true)]
@@ -124,7 +124,7 @@ async fn a_lease_that_no_node_extends_is_lost_at_its_end_and_not_later() {
     let client = cluster.builder("a").observer(events.clone()).build().unwrap();
     let guard = client.acquire("x").auto_extend().await.unwrap();
     let start = Instant::now();
-    cluster.links.iter().for_each(|link| link.black_hole());
+    cluster.links.iter().for_each(Link::black_hole);
     assert_eq!(guard.lost().await, LossReason::Expired);
     assert_eq!(start.elapsed(), VALIDITY);
     assert!(events.count("extension failed") > 2, "it went on trying: {:?}", events.events());

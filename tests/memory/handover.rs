@@ -3,7 +3,7 @@
 use redlock_core::{AdoptError, ExtendError, KeyFormat, LossReason, Parameter};
 use tokio::time::sleep;
 
-use crate::support::{Cluster, Recorder, TTL, VALIDITY, held_by, ms};
+use crate::support::{Cluster, Link, Recorder, TTL, VALIDITY, held_by, ms};
 
 #[tokio::test(start_paused = true)]
 async fn a_detached_lock_is_adopted_by_another_instance() {
@@ -77,12 +77,12 @@ async fn a_ticket_that_could_not_be_confirmed_is_as_good_as_before() {
     let cluster = Cluster::of(3);
     let client = cluster.client("a");
     let ticket = client.acquire("x").await.unwrap().detach().await.unwrap();
-    cluster.links[1..].iter().for_each(|link| link.black_hole());
+    cluster.links[1..].iter().for_each(Link::black_hole);
     assert!(matches!(
         client.adopt(&ticket).await,
         Err(AdoptError::NotConfirmed(ExtendError::NotConfirmed(error))) if error.agreed == 1
     ));
-    cluster.links[1..].iter().for_each(|link| link.restore());
+    cluster.links[1..].iter().for_each(Link::restore);
     client.adopt(&ticket).await.expect("still held").release().await;
 }
 

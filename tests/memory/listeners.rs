@@ -6,7 +6,7 @@ use redlock_core::{Event, LossReason, Observer};
 use redlock_testkit::Plan;
 use tokio::time::sleep;
 
-use crate::support::{Cluster, Recorder, TTL, ms};
+use crate::support::{Cluster, Link, Recorder, TTL, ms};
 
 #[tokio::test(start_paused = true)]
 async fn a_life_is_told_in_order() {
@@ -57,9 +57,9 @@ async fn the_fault_of_a_minority_is_told() {
         let (cluster, events) = (Cluster::of(3), Recorder::default());
         let client = cluster.builder("a").observer(events.clone()).build().unwrap();
         if hung {
-            cluster.links[2].black_hole()
+            cluster.links[2].black_hole();
         } else {
-            cluster.links[2].refuse()
+            cluster.links[2].refuse();
         }
         let guard = client.acquire("x").await.unwrap();
         guard.extend().await.unwrap();
@@ -103,7 +103,7 @@ async fn a_listener_that_panics_harms_nothing() {
     assert_eq!(lost.lost().await, LossReason::Expired);
     drop(lost);
     drop(client.acquire("y").await.unwrap());
-    cluster.links[..2].iter().for_each(|link| link.refuse());
+    cluster.links[..2].iter().for_each(Link::refuse);
     client.try_acquire("z").await.expect_err("no quorum");
     assert!(client.shutdown(Duration::from_secs(1)).await.is_complete());
 }

@@ -13,7 +13,7 @@ use redlock_memory::MemoryNode;
 use redlock_testkit::Plan;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, ms, poll_once};
+use crate::support::{Cluster, Link, ms, poll_once};
 
 const SOON: Duration = Duration::from_millis(500);
 
@@ -94,7 +94,7 @@ async fn a_shutdown_ends_in_time_and_tells_what_is_left() {
     let cluster = Cluster::of(3);
     let client = cluster.client("a");
     let guard = client.acquire("x").await.unwrap();
-    cluster.links.iter().for_each(|link| link.black_hole());
+    cluster.links.iter().for_each(Link::black_hole);
     let start = Instant::now();
     let report = client.shutdown(ms(10)).await;
     assert_eq!(start.elapsed(), ms(10));

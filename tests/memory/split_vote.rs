@@ -60,7 +60,7 @@ async fn without_jitter_the_same_contenders_never_agree() {
     assert_eq!(rounds_until_somebody_holds(1, Duration::ZERO).await, u32::MAX);
 }
 
-async fn two_of_four(cluster: &Cluster, name: &str, first: usize) -> Redlock {
+fn two_of_four(cluster: &Cluster, name: &str, first: usize) -> Redlock {
     let links = cluster.other_links();
     for (node, link) in links.links.iter().enumerate() {
         link.always(Plan::new().delay(ms(if node / 2 == first { 0 } else { 5 })));
@@ -73,7 +73,7 @@ async fn two_of_four(cluster: &Cluster, name: &str, first: usize) -> Redlock {
 #[tokio::test(start_paused = true)]
 async fn an_even_split_is_lost_by_both() {
     let cluster = Cluster::of(4);
-    let (first, second) = (two_of_four(&cluster, "a", 0).await, two_of_four(&cluster, "b", 1).await);
+    let (first, second) = (two_of_four(&cluster, "a", 0), two_of_four(&cluster, "b", 1));
     let (one, other) =
         tokio::join!(first.try_acquire("x").into_future(), second.try_acquire("x").into_future());
     for result in [one, other] {

@@ -7,7 +7,7 @@ use redlock_core::{LossReason, Redlock, ReleaseVerdict, UsingError};
 use redlock_memory::MemoryNode;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Cluster, TTL, held_by, ms};
+use crate::support::{Cluster, Link, TTL, held_by, ms};
 
 /// hazard: 59
 #[tokio::test(start_paused = true)]
@@ -49,7 +49,7 @@ async fn a_release_that_fails_hides_no_output() {
     let used = cluster
         .client("a")
         .using("x", async |_| {
-            cluster.links.iter().for_each(|link| link.refuse());
+            cluster.links.iter().for_each(Link::refuse);
             42
         })
         .await
@@ -101,7 +101,7 @@ async fn a_routine_is_told_of_the_loss_while_it_runs() {
     });
     let cut = async {
         sleep(ms(100)).await;
-        cluster.links.iter().for_each(|link| link.black_hole());
+        cluster.links.iter().for_each(Link::black_hole);
     };
     let (used, ()) = tokio::join!(used, cut);
     assert_eq!(used.expect_err("lost").into_output(), Some((Ok(LossReason::Expired), true)));

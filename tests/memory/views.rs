@@ -3,7 +3,7 @@
 use redlock_core::{Key, LockState, StatusError, Ttl};
 use tokio::time::sleep;
 
-use crate::support::{Cluster, TTL, ms};
+use crate::support::{Cluster, Link, TTL, ms};
 
 #[tokio::test(start_paused = true)]
 async fn a_status_is_what_a_quorum_says() {
@@ -50,7 +50,7 @@ async fn what_is_no_lock_is_told_as_foreign() {
 #[tokio::test(start_paused = true)]
 async fn too_few_answers_are_no_status() {
     let cluster = Cluster::of(3);
-    cluster.links[..2].iter().for_each(|link| link.refuse());
+    cluster.links[..2].iter().for_each(Link::refuse);
     let client = cluster.client("a");
     match client.status("x").await {
         Err(StatusError::NoQuorum(error)) => assert_eq!(error.faults.len(), 2),
