@@ -18,7 +18,7 @@ pub struct Shutdown {
     pub released: Vec<(Vec<String>, ReleaseOutcome)>,
     /// The resources of the locks whose release had no outcome in time; they end with their ttl at the latest.
     pub unreleased: Vec<Vec<String>>,
-    /// Background work (stragglers, roll-backs) that was not over in time.
+    /// Work that was not over in time: stragglers and roll-backs in the background, and acquisitions that nobody polled.
     pub unfinished: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 
 use crate::release::ReleaseTally;
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
@@ -46,6 +46,7 @@ impl Lease {
             let Some((node, reply)) = in_flight.next().await else { break };
             tally.record(node, self.told(node, reply));
         }
+        self.shared.leave(in_flight, "release");
         tally.into_outcome(self.shared.names())
     }
 
@@ -63,9 +64,13 @@ impl Lease {
         // At once, so that no extension begins any more.
         self.give_up(LossReason::Released);
         let runtime = self.runtime_here();
+        self.spawn_release(&runtime);
+    }
+
+    fn spawn_release(self: Arc<Self>, runtime: &Handle) {
         let tasks = self.shared.nodes.tasks().clone();
-        let pending = PendingRelease(Some(Arc::clone(&self)));
-        tasks.spawn(&runtime, async move {
+        let pending = PendingRelease { lease: Some(Arc::clone(&self)), tried: runtime.id() };
+        tasks.spawn(runtime, async move {
             self.release_here().await;
             pending.done();
         });
@@ -91,19 +96,27 @@ impl Lease {
     }
 }
 
-/// Tells of a background release that its runtime dropped before it was done.
-struct PendingRelease(Option<Arc<Lease>>);
+/// A background release. Where its runtime drops it before it is done, the runtime of the acquisition takes it over, and
+/// where that was the one, the lock is an orphan.
+struct PendingRelease {
+    lease: Option<Arc<Lease>>,
+    tried: runtime::Id,
+}
 
 impl PendingRelease {
     fn done(mut self) {
-        self.0 = None;
+        self.lease = None;
     }
 }
 
 impl Drop for PendingRelease {
     fn drop(&mut self) {
-        if let Some(lease) = self.0.take() {
+        let Some(lease) = self.lease.take() else { return };
+        if self.tried == lease.runtime.id() {
             lease.shared.observers.emit(|| Event::Orphaned { resources: &lease.resources });
+        } else {
+            let runtime = lease.runtime.clone();
+            lease.spawn_release(&runtime);
         }
     }
 }

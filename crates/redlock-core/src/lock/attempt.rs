@@ -58,8 +58,10 @@ impl Attempt {
         let now = self.shared.now();
         let loss = match decision {
             Decision::Won { valid_until } => {
-                // Late grants belong to the lease: dropped, the stragglers finish in the background.
-                self.in_flight = None;
+                // Late grants belong to the lease.
+                if let Some(stragglers) = self.in_flight.take() {
+                    self.shared.leave(stragglers, "acquire");
+                }
                 return Ok((self.claim.clone(), self.believed(valid_until, now)));
             }
             Decision::Lost(loss) => loss,
@@ -168,8 +170,10 @@ impl RollBack {
     /// second time (after `NOSCRIPT`) may have come behind that one.
     async fn late_grants(mut self) {
         while let Some((node, reply)) = self.in_flight.next().await {
-            if matches!(granted(reply), Ok(true)) && !mutants::active(Mutant::RollBackOnlyYes) {
-                self.release([node]).finish().await;
+            match granted(reply) {
+                Ok(true) if !mutants::active(Mutant::RollBackOnlyYes) => self.release([node]).finish().await,
+                Ok(_) => {}
+                Err(error) => drop(self.shared.fault(node, error, "acquire")),
             }
         }
     }
