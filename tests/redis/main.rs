@@ -10,6 +10,7 @@
 mod cancel_storm;
 mod conformance;
 mod describe;
+mod differential;
 mod leaks;
 mod noscript;
 mod order;
