@@ -2,5 +2,6 @@
 
 pub mod conformance;
 mod link;
+pub mod sim;
 
 pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
