@@ -29,7 +29,7 @@ pub(crate) const LANES: &[Lane] = &[
         name: "unit",
         about: "tests beside the code",
         needs: Need::Nothing,
-        work: &[Work::Cargo(&["--lib", "--bins"])],
+        work: &[Work::Cargo(&["--lib", "--bins", "--examples"])],
     },
     Lane {
         name: "doc",

@@ -1,12 +1,12 @@
 //! Removing locks that would never end: keys of ours that have lost their expiry.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use crate::lock::{Consensus, inspect};
 use crate::shared::{Shared, deadline};
 use crate::{
-    AdminCommand, AdminReply, Backend, BackendError, Capabilities, Cursor, Key, KeyState, Keys, LockCommand,
-    LockReply, LockValue, NodeFault, NodeName, Redlock, Release, Reply, Scan, ScanPage,
+    AdminCommand, AdminReply, BackendError, Capabilities, Command, Cursor, Inspect, Key, KeyState, Keys,
+    LockCommand, LockReply, LockValue, NodeFault, NodeName, Redlock, Release, Reply, Scan, ScanPage,
 };
 
 /// What a clean-up found and did.
@@ -32,26 +32,30 @@ impl Redlock {
     /// every node page by page, one node after the other, so it takes its time.
     pub async fn cleanup(&self) -> Cleanup {
         let mut report = Cleanup::default();
-        for backend in self.shared().nodes.iter() {
+        for (node, backend) in self.shared().nodes.iter().enumerate() {
+            let name = backend.node().clone();
             if !backend.capabilities().contains(Capabilities::SCAN) {
-                report.skipped.push(backend.node().clone());
-                continue;
-            }
-            if let Err(error) = self.clean_node(backend, &mut report).await {
-                report.faults.push(NodeFault::new(backend.node().clone(), error));
+                report.skipped.push(name);
+            } else if let Err(error) = self.clean_node(node, &name, &mut report).await {
+                report.faults.push(NodeFault::new(name, error));
             }
         }
         report
     }
 
-    async fn clean_node(&self, backend: &Arc<dyn Backend>, report: &mut Cleanup) -> Result<(), BackendError> {
+    async fn clean_node(
+        &self,
+        node: usize,
+        name: &NodeName,
+        report: &mut Cleanup,
+    ) -> Result<(), BackendError> {
         let mut cursor = Cursor::START;
         loop {
-            let page = self.scan(backend, cursor).await?;
+            let page = self.scan(node, cursor).await?;
             for key in page.keys {
                 report.scanned = report.scanned.saturating_add(1);
-                if self.remove_if_immortal(backend, &key).await? {
-                    report.removed.push((backend.node().clone(), key.to_string()));
+                if self.remove_if_immortal(node, &key).await? {
+                    report.removed.push((name.clone(), key.to_string()));
                 }
             }
             if page.next.is_end() {
@@ -61,30 +65,33 @@ impl Redlock {
         }
     }
 
-    async fn scan(&self, backend: &Arc<dyn Backend>, cursor: Cursor) -> Result<ScanPage, BackendError> {
+    async fn scan(&self, node: usize, cursor: Cursor) -> Result<ScanPage, BackendError> {
         let scan = AdminCommand::Scan(Scan::new(self.shared().format.key_prefix()).at(cursor));
-        let reply = backend.execute(&scan.into(), deadline(self.node_timeout())).await?;
-        match reply.into_admin()? {
+        match self.ask(node, scan).await?.into_admin()? {
             AdminReply::Scanned(page) => Ok(page),
             AdminReply::Described(_) => Err(BackendError::protocol("not an answer to a scan")),
         }
     }
 
-    async fn remove_if_immortal(&self, backend: &Arc<dyn Backend>, key: &Key) -> Result<bool, BackendError> {
+    async fn remove_if_immortal(&self, node: usize, key: &Key) -> Result<bool, BackendError> {
         let format = &self.shared().format;
         if !format.resource(key).is_some_and(|resource| format.is_lock(resource)) {
             return Ok(false);
         }
         let keys = Keys::of(key.clone());
-        let limit = deadline(self.node_timeout());
-        let inspect = LockCommand::Inspect(crate::Inspect::new(keys.clone()));
-        let Some(value) = immortal(backend.execute(&inspect.into(), limit).await?)? else { return Ok(false) };
+        let reply = self.ask(node, LockCommand::Inspect(Inspect::new(keys.clone()))).await?;
+        let Some(value) = immortal(reply)? else { return Ok(false) };
         if is_live(self.shared(), &keys, &value, self.node_timeout()).await {
             return Ok(false);
         }
-        let release = LockCommand::Release(Release::new(keys, value));
-        let reply = backend.execute(&release.into(), deadline(self.node_timeout())).await?;
+        let reply = self.ask(node, LockCommand::Release(Release::new(keys, value))).await?;
         Ok(matches!(reply.into_lock()?, LockReply::Released(released) if released.removed == 1))
+    }
+
+    /// Sends a command to one node.
+    async fn ask(&self, node: usize, command: impl Into<Command>) -> Result<Reply, BackendError> {
+        let mut answer = self.shared().nodes.send_to([node], command.into(), deadline(self.node_timeout()));
+        answer.next().await.map_or_else(|| Err(BackendError::timeout()), |(_, reply)| reply)
     }
 }
 
@@ -100,7 +107,7 @@ fn immortal(reply: Reply) -> Result<Option<LockValue>, BackendError> {
 }
 
 /// Whether a quorum may hold this value with an expiry: then somebody works under it.
-async fn is_live(shared: &Shared, keys: &Keys, value: &LockValue, limit: std::time::Duration) -> bool {
+async fn is_live(shared: &Shared, keys: &Keys, value: &LockValue, limit: Duration) -> bool {
     match inspect(shared, keys, limit).await.consensus(0) {
         Consensus::Unknown => true,
         Consensus::Held { value: held, remaining, .. } => held == *value && remaining.is_some(),

@@ -87,7 +87,7 @@ pub struct Held {
     /// Until the holder's lease runs out, as the nodes see it now; `None` where nobody holds a quorum, or without an
     /// expiry.
     pub remaining: Option<Duration>,
-    /// On how many nodes the same value stands.
+    /// On how many nodes the same value was seen when it was clear.
     pub nodes: usize,
     /// Of how many.
     pub total: usize,
@@ -104,11 +104,10 @@ impl fmt::Display for Held {
             (None, None, 0) => return write!(f, "{resource:?} was held a moment ago"),
             (None, None, _) => write!(f, "{resource:?} is held by another client")?,
         }
-        write!(f, " on {nodes} of {total} nodes")?;
-        match self.remaining {
-            Some(remaining) => write!(f, " for another {remaining:?}"),
-            None => Ok(()),
+        if let Some(remaining) = self.remaining {
+            write!(f, " for another {remaining:?}")?;
         }
+        write!(f, " (seen on {nodes} of {total} nodes)")
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AcquireError, ExtendError, LossReason, NodeFault, ReleaseOutcome};
+use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, ReleaseOutcome};
 
 /// Something that happened to a lock or at a node.
 ///
@@ -69,8 +69,8 @@ pub enum Event<'a> {
     RePlanted {
         /// What.
         resources: &'a [String],
-        /// At which node, by its index.
-        node: usize,
+        /// At which node.
+        node: &'a NodeName,
     },
     /// A lock does not protect its holder any more, and the holder did not release it.
     Lost {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -49,27 +50,28 @@ impl Redlock {
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         self.shared().closed.cancel();
         let leases = self.shared().registry.leases();
-        let mut report = Shutdown::default();
-        let work = async {
-            release_all(&leases, &mut report).await;
-            self.shared().nodes.tasks().drained().await;
-        };
-        // Out of time is told by what is left below.
-        let _ = timeout(within, work).await;
+        let mut released = Vec::new();
+        // Without a runtime there is nothing to release with; and what was not done in time is told by what is left.
+        if Handle::try_current().is_ok() {
+            let work = async {
+                release_all(&leases, &mut released).await;
+                self.shared().nodes.tasks().drained().await;
+            };
+            let _ = timeout(within, work).await;
+        }
         let left = leases.iter().filter(|lease| lease.state().outcome().is_none());
-        report.unreleased = left.map(|lease| lease.resources.to_vec()).collect();
-        report.unfinished = self.shared().nodes.tasks().len();
-        report
+        let unreleased = left.map(|lease| lease.resources.to_vec()).collect();
+        Shutdown { released, unreleased, unfinished: self.shared().nodes.tasks().len() }
     }
 }
 
-async fn release_all(leases: &[Arc<Lease>], report: &mut Shutdown) {
+async fn release_all(leases: &[Arc<Lease>], released: &mut Vec<(Vec<String>, ReleaseOutcome)>) {
     let mut releases = JoinSet::new();
     for lease in leases {
         let lease = Arc::clone(lease);
         releases.spawn(async move { (lease.resources.to_vec(), lease.release().await) });
     }
-    while let Some(released) = releases.join_next().await {
-        report.released.extend(released);
+    while let Some(outcome) = releases.join_next().await {
+        released.extend(outcome);
     }
 }

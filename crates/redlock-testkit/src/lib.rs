@@ -2,6 +2,7 @@
 
 pub mod conformance;
 mod link;
+pub mod server;
 pub mod sim;
 
 pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};

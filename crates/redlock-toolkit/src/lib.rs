@@ -1,1 +1,16 @@
-//! Distributed locks over N independent Redis or Valkey nodes, or any other backend (Redlock)
+// The examples of the text use both backends, so it is tested where both are there.
+#![cfg_attr(any(not(doctest), all(feature = "memory", feature = "redis-rs")), doc = include_str!("../README.md"))]
+
+pub use redlock_core::*;
+
+/// Nodes in this process: for examples, tests, and locks between the tasks of one process.
+#[cfg(feature = "memory")]
+pub mod memory {
+    pub use redlock_memory::*;
+}
+
+/// Nodes reached by the `redis` crate.
+#[cfg(feature = "redis-rs")]
+pub mod redis_rs {
+    pub use redlock_redis_rs::*;
+}

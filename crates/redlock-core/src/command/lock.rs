@@ -25,7 +25,8 @@ pub enum LockCommand {
 /// Take all keys with `value` for `ttl`, or none. Answered by [`LockReply::Granted`] or [`LockReply::Refused`].
 ///
 /// - A key that is absent is free. A key that holds one of `replaces` (own older values) counts as free.
-/// - A key that already holds `value` itself counts as granted: it is this command, executed before.
+/// - The script form grants where a key already holds `value` itself: it is this command, executed before. The native form
+///   refuses there, as `SET NX` does; it is never sent twice, so it never meets its own grant.
 /// - Any other content, of any type, is a refusal.
 ///
 /// On Redis: `SET key value NX PX ttl` for one key that replaces nothing, a script otherwise.

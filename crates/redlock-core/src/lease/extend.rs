@@ -89,15 +89,22 @@ impl Lease {
     }
 
     async fn decide(&self, extending: &mut Extending) -> Decision {
-        loop {
-            let decision = extending.round.decide(self.shared.now());
-            if decision != Decision::Pending {
-                return decision;
-            }
-            let Some((node, reply)) = extending.in_flight.next().await else { return decision };
-            let vote = self.vote(extending, node, reply);
-            extending.round.record(node, vote);
+        let mut decision = extending.round.decide(self.shared.now());
+        while decision == Decision::Pending {
+            let Some((node, reply)) = extending.in_flight.next().await else { break };
+            self.count(extending, node, reply);
+            decision = extending.round.decide(self.shared.now());
         }
+        // What has come at the same time belongs to the report, although it decides nothing any more.
+        while let Some((node, reply)) = extending.in_flight.take_answered() {
+            self.count(extending, node, reply);
+        }
+        decision
+    }
+
+    fn count(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) {
+        let vote = self.vote(extending, node, reply);
+        extending.round.record(node, vote);
     }
 
     fn vote(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) -> Vote {
@@ -189,6 +196,7 @@ impl Lease {
         let report = async move {
             while let Some((node, reply)) = in_flight.next().await {
                 if matches!(reply.and_then(Reply::into_lock), Ok(LockReply::RePlanted(true))) {
+                    let node = &lease.shared.nodes.name(node);
                     lease.shared.observers.emit(|| Event::RePlanted { resources: &lease.resources, node });
                 }
             }

@@ -73,22 +73,30 @@ impl Attempt {
     }
 
     async fn decide(&mut self) -> Decision {
-        loop {
-            let decision = self.round.decide(self.shared.now());
-            let Some(in_flight) = self.in_flight.as_mut().filter(|_| decision == Decision::Pending) else {
-                return decision;
-            };
-            let Some((node, reply)) = in_flight.next().await else { return decision };
-            let vote = match granted(reply) {
-                Ok(true) => Vote::Yes,
-                Ok(false) => Vote::No,
-                Err(error) => {
-                    self.faults.push(self.shared.fault(node, error, "acquire"));
-                    Vote::Fault
-                }
-            };
-            self.round.record(node, vote);
+        let mut decision = self.round.decide(self.shared.now());
+        while decision == Decision::Pending {
+            let Some(in_flight) = &mut self.in_flight else { break };
+            let Some((node, reply)) = in_flight.next().await else { break };
+            self.count(node, reply);
+            decision = self.round.decide(self.shared.now());
         }
+        // What has come at the same time belongs to the report, although it decides nothing any more.
+        while let Some((node, reply)) = self.in_flight.as_mut().and_then(InFlight::take_answered) {
+            self.count(node, reply);
+        }
+        decision
+    }
+
+    fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
+        let vote = match granted(reply) {
+            Ok(true) => Vote::Yes,
+            Ok(false) => Vote::No,
+            Err(error) => {
+                self.faults.push(self.shared.fault(node, error, "acquire"));
+                Vote::Fault
+            }
+        };
+        self.round.record(node, vote);
     }
 
     fn believed(&self, valid_until: Moment, now: Moment) -> Moment {

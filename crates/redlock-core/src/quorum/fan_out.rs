@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Tasks;
-use crate::{Backend, BackendError, Command, Reply};
+use crate::{Backend, BackendError, Command, FaultKind, Reply, Sent};
 
 type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 
@@ -61,6 +61,11 @@ impl InFlight {
         poll_fn(|context| self.poll_next(context)).await
     }
 
+    /// An answer that has come already and was not taken: what is known when the decision has fallen. Sends nothing.
+    pub fn take_answered(&mut self) -> Option<(usize, Result<Reply, BackendError>)> {
+        self.answered.pop_front()
+    }
+
     /// Sends to every node without waiting for an answer, so that what is sent next comes behind it.
     pub async fn launch(&mut self) {
         poll_fn(|context| {
@@ -99,8 +104,7 @@ impl InFlight {
     /// Polls every call once. N is small: this is cheaper than a waker for each.
     fn advance(&mut self, context: &mut Context<'_>) {
         if !self.launched {
-            self.launched = true;
-            self.runtime = Handle::try_current().ok();
+            self.launch_in(Handle::try_current().ok());
         }
         let answered = &mut self.answered;
         self.calls.retain_mut(|(node, call)| match call.as_mut().poll(context) {
@@ -115,6 +119,17 @@ impl InFlight {
         }
     }
 
+    /// Outside of a runtime there are no timers: nothing is sent, and nothing panics.
+    fn launch_in(&mut self, runtime: Option<Handle>) {
+        self.launched = true;
+        if runtime.is_none() {
+            let refuse =
+                || BackendError::new(FaultKind::Unreachable, Sent::No, "awaited outside of a tokio runtime");
+            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(refuse()))));
+        }
+        self.runtime = runtime;
+    }
+
     fn out_of_time(&mut self, context: &mut Context<'_>) -> bool {
         let deadline = self.deadline;
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
@@ -123,7 +138,8 @@ impl InFlight {
 }
 
 fn call(backend: Arc<dyn Backend>, command: Arc<Command>, deadline: Instant) -> Call {
-    Box::pin(async move { backend.execute(&command, deadline).await })
+    // Through the reference: `Arc<dyn Backend>` is a backend, too, and would box the future once more.
+    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await })
 }
 
 impl Drop for InFlight {

@@ -29,6 +29,7 @@ mod contract;
 mod data;
 mod harness;
 mod lease;
+mod on_server;
 mod release;
 mod report;
 
@@ -42,6 +43,7 @@ use redlock_core::{Entropy, OsEntropy};
 use bench::{Bench, Check, Stop};
 
 pub use harness::{Harness, OnMemory, Plain, Plant};
+pub use on_server::OnServer;
 pub use report::{NonConformance, Report, Verdict};
 
 const LOCK_FAMILY: [&[Check]; 6] =

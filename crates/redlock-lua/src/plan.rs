@@ -1,0 +1,167 @@
+//! From a command to what is sent.
+
+use std::borrow::Cow;
+
+use redlock_core::{Acquire, AdminCommand, BackendError, Command, Keys, LockCommand, LockValue, Scan, Ttl};
+
+use crate::script::{ACQUIRE, EXTEND, INSPECT, RELEASE, REPLANT};
+use crate::{Request, Script, Word};
+
+/// How many keys a page of a scan looks at: some tens of microseconds of the server's time.
+const SCAN_COUNT: &[u8] = b"512";
+
+/// The requests that run `command`, to be sent in this order on one connection; their replies go to
+/// [`decode`](crate::decode). All but [`AdminCommand::Describe`] need one.
+///
+/// ```
+/// use redlock_core::{Acquire, Command, Key, Keys, LockCommand, LockValue, Ttl};
+/// use redlock_lua::plan;
+///
+/// let acquire = Acquire::new(Keys::of(Key::new("lock:a")), LockValue::from_bytes(*b"t"), Ttl::SECOND);
+/// let command = Command::from(LockCommand::Acquire(acquire));
+/// let requests = plan(&command)?;
+/// assert_eq!(requests[0].words().join(&b' '), b"SET lock:a t NX PX 1000");
+/// # Ok::<(), redlock_core::BackendError>(())
+/// ```
+pub fn plan(command: &Command) -> Result<Vec<Request<'_>>, BackendError> {
+    match command {
+        Command::Lock(lock) => Ok(vec![lock_request(lock)?]),
+        Command::Admin(AdminCommand::Describe) => Ok(describe()),
+        Command::Admin(AdminCommand::Scan(scan)) => Ok(vec![scan_request(scan)]),
+        _ => Err(BackendError::unsupported(command.name())),
+    }
+}
+
+fn lock_request(command: &LockCommand) -> Result<Request<'_>, BackendError> {
+    let request = match command {
+        LockCommand::Acquire(acquire) => acquire_request(acquire),
+        LockCommand::Extend(extend) => {
+            run(&EXTEND, &extend.keys, vec![value(&extend.value), millis(extend.ttl)])
+        }
+        LockCommand::RePlant(plant) => {
+            run(&REPLANT, &plant.keys, vec![value(&plant.value), millis(plant.ttl)])
+        }
+        LockCommand::Release(release) => {
+            run(&RELEASE, &release.keys, release.values.iter().map(value).collect())
+        }
+        LockCommand::Inspect(inspect) => run(&INSPECT, &inspect.keys, Vec::new()),
+        LockCommand::Evict(evict) => {
+            Request::Native(std::iter::once(word("DEL")).chain(words(&evict.keys)).collect())
+        }
+        _ => return Err(BackendError::unsupported(command.name())),
+    };
+    Ok(request)
+}
+
+/// The native command costs the server a sixth of a script's time.
+fn acquire_request(acquire: &Acquire) -> Request<'_> {
+    match acquire.keys.single() {
+        Some(key) if acquire.replaces.is_empty() => Request::Native(vec![
+            word("SET"),
+            word(key.as_str()),
+            value(&acquire.value),
+            word("NX"),
+            word("PX"),
+            millis(acquire.ttl),
+        ]),
+        _ => {
+            let mut args = vec![value(&acquire.value), millis(acquire.ttl)];
+            args.extend(acquire.replaces.iter().map(value));
+            run(&ACQUIRE, &acquire.keys, args)
+        }
+    }
+}
+
+/// `INFO` tells all but what `appendfsync` and `save` are; one parameter each, since Redis 6 takes no more.
+fn describe() -> Vec<Request<'static>> {
+    let texts: [&[&str]; 4] =
+        [&["INFO"], &["CONFIG", "GET", "appendfsync"], &["CONFIG", "GET", "save"], &["TIME"]];
+    texts.into_iter().map(|words| Request::Native(words.iter().map(|text| word(text)).collect())).collect()
+}
+
+fn scan_request(scan: &Scan) -> Request<'_> {
+    let cursor = Cow::Owned(scan.cursor.0.to_string().into_bytes());
+    let pattern = Cow::Owned(pattern(&scan.prefix));
+    Request::Native(vec![
+        word("SCAN"),
+        cursor,
+        word("MATCH"),
+        pattern,
+        word("COUNT"),
+        Cow::Borrowed(SCAN_COUNT),
+    ])
+}
+
+/// Everything that begins with `prefix`, literally.
+fn pattern(prefix: &str) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(prefix.len() + 1);
+    for byte in prefix.bytes() {
+        if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'^' | b'-') {
+            pattern.push(b'\\');
+        }
+        pattern.push(byte);
+    }
+    pattern.push(b'*');
+    pattern
+}
+
+fn run<'a>(script: &'static Script, keys: &'a Keys, args: Vec<Word<'a>>) -> Request<'a> {
+    Request::Script { script, keys: words(keys).collect(), args }
+}
+
+fn words(keys: &Keys) -> impl Iterator<Item = Word<'_>> {
+    keys.iter().map(|key| word(key.as_str()))
+}
+
+fn word(text: &str) -> Word<'_> {
+    Cow::Borrowed(text.as_bytes())
+}
+
+fn value(value: &LockValue) -> Word<'_> {
+    Cow::Borrowed(value.as_bytes())
+}
+
+fn millis(ttl: Ttl) -> Word<'static> {
+    Cow::Owned(ttl.as_millis().to_string().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_plan() {
+        for command in Command::samples() {
+            let requests = plan(&command).expect("known");
+            assert!(!requests.is_empty(), "{}", command.name());
+        }
+    }
+
+    /// A cluster routes by the declared keys only.
+    ///
+    /// hazard: 56
+    #[test]
+    fn every_key_of_a_script_is_declared() {
+        for command in Command::samples() {
+            let Command::Lock(lock) = &command else { continue };
+            for request in plan(&command).expect("known") {
+                if let Request::Script { keys, .. } = request {
+                    assert_eq!(keys, words(lock.keys()).collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+
+    /// hazard: 70
+    #[test]
+    fn a_prefix_is_no_pattern() {
+        assert_eq!(pattern("a*?[b]\\^-c:"), br"a\*\?\[b\]\\\^\-c:*");
+    }
+
+    #[test]
+    fn a_script_counts_its_keys() {
+        let keys = Keys::of(redlock_core::Key::new("a")).and(redlock_core::Key::new("b"));
+        let words = run(&INSPECT, &keys, Vec::new()).words().join(&b' ');
+        assert_eq!(words, format!("EVALSHA {} 2 a b", INSPECT.sha1()).into_bytes());
+    }
+}

@@ -1,0 +1,22 @@
+//! The backend on the redis crate against real servers. Each test starts its own.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions, and this is what those share"
+)]
+
+mod cancel_storm;
+mod conformance;
+mod describe;
+mod leaks;
+mod noscript;
+mod order;
+mod out_of_memory;
+mod reconnect;
+mod replaced;
+mod scripts;
+mod server_states;
+mod support;
+mod witness;

@@ -1,0 +1,48 @@
+//! A server that has forgotten the scripts.
+
+use redlock_core::{LockReply, Ownership};
+
+use super::support::*;
+
+/// hazard: 53
+#[tokio::test]
+async fn a_flush_of_the_scripts_goes_unnoticed() {
+    let (server, node) = server_and_node();
+    ask(&node, acquire(&["a"], "mine", 60_000)).await;
+    for round in 1..=3 {
+        server.command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");
+        for _ in 0..2 {
+            let extended = ask(&node, extend(&["a"], "mine", 60_000)).await;
+            assert_eq!(extended, LockReply::Extended(Ownership::Mine));
+        }
+        // The source is sent once for each flush, by the first command that needs it.
+        assert_eq!(server.calls("eval").expect("calls"), round);
+    }
+}
+
+/// hazard: 53
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flushes_between_many_commands_lose_none() {
+    let (server, node) = server_and_node();
+    let node = std::sync::Arc::new(node);
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let node = std::sync::Arc::clone(&node);
+            tokio::spawn(async move {
+                let names = [&*format!("{task}:a"), &*format!("{task}:b")];
+                for _ in 0..50 {
+                    assert!(granted(&ask(&node, acquire(&names, "mine", 60_000)).await));
+                    assert_eq!(ask(&node, release(&names, "mine")).await, released(2, 0));
+                }
+            })
+        })
+        .collect();
+    while tasks.iter().any(|task| !task.is_finished()) {
+        server.command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");
+        tokio::task::yield_now().await;
+    }
+    for task in tasks {
+        task.await.expect("a task");
+    }
+    assert_eq!(server.keys().expect("keys"), 0);
+}

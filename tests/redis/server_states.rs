@@ -1,0 +1,142 @@
+//! A server that refuses is not a lock that is held.
+
+use std::sync::Arc;
+
+use redlock_core::{Backend, FaultKind, LockCommand, Sent};
+use redlock_redis_rs::RedisNode;
+use redlock_testkit::server::RedisServer;
+
+use super::support::*;
+
+/// The native command, and scripts that write.
+fn writers() -> Vec<LockCommand> {
+    let one = acquire(&["{t}:new"], "mine", 5_000);
+    let several = acquire(&["{t}:new", "{t}:newer"], "mine", 5_000);
+    vec![one, several, replant(&["{t}:new"], "mine", 5_000), release(&["{t}:old"], "mine")]
+}
+
+async fn assert_all(node: &RedisNode, commands: Vec<LockCommand>, kind: FaultKind) {
+    for command in commands {
+        let name = command.name();
+        let error = fault(node, command).await;
+        assert_eq!((error.kind(), error.sent()), (kind, Sent::Replied), "{name}: {error}");
+    }
+}
+
+async fn with_an_old_lock() -> (RedisServer, RedisNode) {
+    let (server, node) = server_and_node();
+    ask(&node, acquire(&["{t}:old"], "mine", 60_000)).await;
+    (server, node)
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_read_only_replica() {
+    let (server, node) = with_an_old_lock().await;
+    // Nobody answers there, so that the replica keeps its data.
+    server.command(["REPLICAOF", "127.0.0.1", "1"]).expect("REPLICAOF");
+    assert_all(&node, writers(), FaultKind::ReadOnly).await;
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_master_without_its_replicas() {
+    let (server, node) = with_an_old_lock().await;
+    server.command(["CONFIG", "SET", "min-replicas-to-write", "1"]).expect("CONFIG SET");
+    assert_all(&node, writers(), FaultKind::WritesRefused).await;
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_user_without_the_right() {
+    let (server, _) = with_an_old_lock().await;
+    let rules = ["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-set", "-del"];
+    server.command(rules).expect("ACL SETUSER");
+    let node = RedisNode::from_url(server.url().replace("redis://", "redis://app:pw@")).expect("a node");
+    assert_all(&node, writers(), FaultKind::Permission).await;
+    // Without the right to read, a foreign type must not be suspected.
+    server.command(["ACL", "SETUSER", "app", "-get"]).expect("ACL SETUSER");
+    assert_all(
+        &node,
+        vec![inspect(&["{t}:old"]), extend(&["{t}:old"], "mine", 5_000)],
+        FaultKind::Permission,
+    )
+    .await;
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_server_that_asks_for_a_password() {
+    let server = RedisServer::builder().password("secret").start().expect("a server");
+    let node = RedisNode::from_url(server.url().replace(":secret@", "")).expect("a node");
+    assert_all(&node, writers(), FaultKind::Authentication).await;
+}
+
+/// hazard: 60
+#[tokio::test]
+async fn a_wrong_password() {
+    let server = RedisServer::builder().password("secret").start().expect("a server");
+    let node = RedisNode::from_url(server.url().replace("secret", "wrong")).expect("a node");
+    let error = fault(&node, acquire(&["a"], "mine", 5_000)).await;
+    assert_eq!((error.kind(), error.sent()), (FaultKind::Authentication, Sent::No), "{error}");
+    assert!(!error.to_string().contains("wrong:") && !error.to_string().contains("secret"), "{error}");
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_server_busy_with_a_script() {
+    // The old name of the option, which every version knows.
+    let server = RedisServer::builder().args(["--lua-time-limit", "50"]).start().expect("a server");
+    let node = node(&server);
+    ask(&node, acquire(&["{t}:old"], "mine", 60_000)).await;
+    let server = Arc::new(server);
+    let script = tokio::task::spawn_blocking({
+        let server = Arc::clone(&server);
+        move || server.command(["EVAL", "while true do end", "0"])
+    });
+    eventually("busy", async || {
+        let error = node.execute(&inspect(&["{t}:old"]).into(), within(AMPLE)).await.err();
+        error.is_some_and(|error| error.kind() == FaultKind::Busy)
+    })
+    .await;
+    assert_all(&node, writers(), FaultKind::Busy).await;
+    server.command(["SCRIPT", "KILL"]).expect("SCRIPT KILL");
+    script.await.expect("a task").expect_err("killed");
+}
+
+/// hazard: 54
+#[tokio::test]
+async fn a_cluster_that_serves_no_slot() {
+    let server = RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
+    assert_all(&node(&server), writers(), FaultKind::ClusterState).await;
+}
+
+/// hazard: 56
+#[tokio::test]
+async fn keys_of_two_slots_on_a_cluster() {
+    let server = RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
+    let slots = (0..16_384).map(|slot: u16| slot.to_string());
+    let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
+    server.command(words).expect("CLUSTER ADDSLOTS");
+    let node = node(&server);
+    eventually("the cluster is up", async || execute(&node, acquire(&["warm"], "mine", 1)).await.is_ok())
+        .await;
+    assert_all(&node, vec![acquire(&["a", "b"], "mine", 5_000)], FaultKind::CrossSlot).await;
+    assert!(granted(&ask(&node, acquire(&["{t}:a", "{t}:b"], "mine", 5_000)).await));
+}
+
+/// A ttl that the server cannot count up to is refused by it, and nothing is left behind.
+///
+/// hazard: 69
+#[tokio::test]
+async fn a_ttl_beyond_the_servers_clock() {
+    let (server, node) = server_and_node();
+    let longest = i64::MAX.unsigned_abs();
+    for names in [&["{t}:a"][..], &["{t}:a", "{t}:b"]] {
+        assert_all(&node, vec![acquire(names, "mine", longest)], FaultKind::Rejected).await;
+    }
+    assert_eq!(server.keys().expect("keys"), 0);
+    ask(&node, acquire(&["{t}:a"], "mine", 5_000)).await;
+    assert_all(&node, vec![extend(&["{t}:a"], "mine", longest)], FaultKind::Rejected).await;
+    assert!((1..=5_000).contains(&pttl(&server, "{t}:a")));
+}
