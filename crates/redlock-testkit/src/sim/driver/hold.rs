@@ -90,11 +90,11 @@ impl Driver {
             return drop(held);
         }
         self.note(|| format!("releases lease {}", held.lease));
-        let outcome = self.call(Call::Release, held.guard.release()).await;
-        self.note(|| match outcome {
-            Some(outcome) => format!("release of lease {}: {:?}", held.lease, outcome.verdict),
-            None => format!("release of lease {} goes on without its caller", held.lease),
-        });
+        match self.call(Call::Release, held.guard.release()).await {
+            Some(outcome) => self.note(|| format!("release of lease {}: {:?}", held.lease, outcome.verdict)),
+            // It must go on, though the guard lives: dropping that would release once more.
+            None => self.world.leak(held.guard),
+        }
     }
 
     async fn detach(&mut self, held: Held) {
