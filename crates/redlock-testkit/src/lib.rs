@@ -3,5 +3,6 @@
 pub mod conformance;
 mod link;
 pub mod server;
+pub mod sim;
 
 pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
