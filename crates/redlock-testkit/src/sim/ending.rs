@@ -34,10 +34,10 @@ pub(super) async fn run_out(world: &World) {
     }
 }
 
-/// Every living client wants every resource at once. One must get it, and soon.
+/// Two clients want every resource at once, as soon as nobody holds any. One must get it, and soon.
 pub(super) async fn contend(world: &Arc<World>) {
     let contests = world.resources.iter().map(|resource| {
-        let contenders = world.living().map(|(number, _)| number).take(3);
+        let contenders = world.living().map(|(number, _)| number).take(2);
         let tasks =
             contenders.map(|number| tokio::spawn(contender(Arc::clone(world), number, resource.clone())));
         (resource, tasks.collect::<Vec<_>>())

@@ -130,7 +130,7 @@ impl Journal {
             }
             record.sticky.saw(now, valid, until)
         });
-        self.blame(wrong);
+        self.blame(wrong.flatten());
         valid
     }
 
@@ -141,7 +141,7 @@ impl Journal {
         let wrong = self.with(lease, |record| record.sticky.heard(now));
         let who = self.history().leases.get(lease).map(|record| name(record.client));
         self.note(&who.unwrap_or_default(), || format!("is told that lease {lease} is lost: {reason}"));
-        self.blame(wrong);
+        self.blame(wrong.flatten());
     }
 
     /// From now on the holder works no more under this lease.
@@ -167,15 +167,17 @@ impl Journal {
         let now = self.now();
         let wrong: Vec<_> =
             self.history().leases.iter().filter_map(|record| record.sticky.end(now)).collect();
-        wrong.into_iter().for_each(|wrong| self.violation(Checker::Sticky, wrong));
+        for wrong in wrong {
+            self.violation(Checker::Sticky, wrong);
+        }
     }
 
     fn with<T>(&self, lease: usize, change: impl FnOnce(&mut LeaseRecord) -> T) -> Option<T> {
         self.history().leases.get_mut(lease).map(change)
     }
 
-    fn blame(&self, wrong: Option<Option<String>>) {
-        if let Some(wrong) = wrong.flatten() {
+    fn blame(&self, wrong: Option<String>) {
+        if let Some(wrong) = wrong {
             self.violation(Checker::Sticky, wrong);
         }
     }

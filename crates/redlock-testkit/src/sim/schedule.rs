@@ -88,7 +88,7 @@ impl Schedule {
         let count = rng.weighted(&[(3, 2), (5, 3), (3, 4), (1, 5)]).max(2);
         let times = Times::random(&mut rng);
         let mix = Mix::random(&mut rng);
-        let operations = rng.within(20, 32).div_ceil(u64::try_from(count).unwrap_or(1));
+        let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
         let network = Network::random(&mut rng, times);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };

@@ -48,7 +48,9 @@ async fn a_release_that_is_dropped_behind_an_extension_goes_on() {
         .build()
         .expect("three nodes");
     let guard = redlock.acquire("a").await.expect("free");
-    links.iter().for_each(|link| link.always(Plan::new().delay(Duration::from_millis(10))));
+    for link in &links {
+        link.always(Plan::new().delay(Duration::from_millis(10)));
+    }
     // The extension ends as it may: whoever releases does not need it.
     let _ = tokio::join!(guard.extend(), cancel::after_polls(guard.release(), 1));
     tokio::time::sleep(Duration::from_millis(50)).await;

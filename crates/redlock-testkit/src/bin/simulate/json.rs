@@ -7,7 +7,7 @@ use redlock_testkit::sim::{Outcome, Rare, Summary};
 use crate::report;
 
 pub(crate) fn print(summary: &Summary, told: Option<&Outcome>) {
-    println!("{}", text(summary, told));
+    report::write(&text(summary, told));
 }
 
 fn text(summary: &Summary, told: Option<&Outcome>) -> String {

@@ -16,9 +16,9 @@ struct Hunt {
 pub(crate) fn run(args: &Args) -> Result<bool, String> {
     let hunts: Vec<_> = selected(args)?.into_iter().map(|mutant| hunt(args, mutant)).collect();
     if args.json {
-        println!("[{}]", hunts.iter().map(Hunt::json).collect::<Vec<_>>().join(","));
+        report::write(&format!("[{}]", hunts.iter().map(Hunt::json).collect::<Vec<_>>().join(",")));
     } else {
-        hunts.iter().for_each(|hunt| println!("{}", hunt.line(args)));
+        report::write(&hunts.iter().map(|hunt| hunt.line(args)).collect::<Vec<_>>().join("\n"));
     }
     Ok(hunts.iter().all(|hunt| hunt.summary.failed > 0))
 }

@@ -1,5 +1,6 @@
 //! The result for a reader.
 
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -11,25 +12,27 @@ pub(crate) const ENOUGH: u64 = 10_000;
 const LEAST: (u32, u32, u32) = (3, 20, 3);
 
 pub(crate) fn print(summary: &Summary, told: Option<&Outcome>) {
-    if let Some(outcome) = told {
-        outcome.timeline.iter().for_each(|line| println!("{line}"));
-        println!();
-    }
-    counters(summary);
+    let mut lines = told.map(|outcome| outcome.timeline.clone()).unwrap_or_default();
+    lines.extend(counters(summary));
     let Summary { schedules, clients, operations, faults, elapsed, .. } = summary;
-    println!("medians per schedule: {clients} clients, {operations} operations, {faults} faults");
-    println!("{schedules} schedules in {:.1} s, {:.0} per second", elapsed.as_secs_f64(), rate(summary));
+    lines.push(format!("medians per schedule: {clients} clients, {operations} operations, {faults} faults"));
+    let (seconds, rate) = (elapsed.as_secs_f64(), rate(summary));
+    lines.push(format!("{schedules} schedules in {seconds:.1} s, {rate:.0} per second"));
     if *schedules >= ENOUGH {
-        shortcomings(summary).iter().for_each(|what| println!("FAILED: {what}"));
+        lines.extend(shortcomings(summary).iter().map(|what| format!("FAILED: {what}")));
     }
-    failures(summary);
+    lines.extend(failures(summary));
+    write(&lines.join("\n"));
 }
 
-fn counters(summary: &Summary) {
-    println!("rare states:");
-    for rare in Rare::ALL {
-        println!("  {:>9}  {}", summary.counters.get(rare), rare.name());
-    }
+/// Whoever reads it may have seen enough and gone: then there is nobody to tell.
+pub(crate) fn write(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn counters(summary: &Summary) -> Vec<String> {
+    let counted = Rare::ALL.map(|rare| format!("  {:>9}  {}", summary.counters.get(rare), rare.name()));
+    std::iter::once("rare states:".to_owned()).chain(counted).collect()
 }
 
 /// What a full run lacks.
@@ -43,18 +46,16 @@ fn shortcomings(summary: &Summary) -> Vec<String> {
     all
 }
 
-fn failures(summary: &Summary) {
+fn failures(summary: &Summary) -> Vec<String> {
     if summary.failed == 0 {
-        println!("no violation");
-        return;
+        return vec!["no violation".to_owned()];
     }
-    println!("FAILED: {} schedules", summary.failed);
-    for failure in &summary.failures {
-        for violation in &failure.violations {
-            println!("  seed {}: {violation}", failure.seed);
-        }
-        println!("    {}", replay(failure.seed));
+    let mut lines = vec![format!("FAILED: {} schedules", summary.failed)];
+    for Outcome { seed, violations, .. } in &summary.failures {
+        lines.extend(violations.iter().map(|violation| format!("  seed {seed}: {violation}")));
+        lines.push(format!("    {}", replay(*seed)));
     }
+    lines
 }
 
 pub(crate) fn is_good(summary: &Summary) -> bool {

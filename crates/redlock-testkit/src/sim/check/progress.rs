@@ -41,8 +41,7 @@ impl Call {
             // Behind each other, and behind an automatic one.
             Self::Extend { at_once } => round.saturating_mul(at_once.saturating_add(1)),
             Self::Release => round.saturating_mul(2),
-            Self::Adopt => round,
-            Self::Detach => round,
+            Self::Adopt | Self::Detach => round,
             Self::Using(routine) => routine.saturating_add(ROUNDING).saturating_add(round.saturating_mul(2)),
         }
     }
