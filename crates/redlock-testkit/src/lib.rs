@@ -2,6 +2,7 @@
 
 pub mod conformance;
 mod link;
+pub mod proxy;
 pub mod server;
 
 pub use link::{Connection, Delivery, Faults, FaultyLink, Outcome, Plan};
