@@ -20,3 +20,4 @@ mod scripts;
 mod server_states;
 mod support;
 mod witness;
+mod wrong_backends;
