@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AcquireError, ExtendError, LossReason, NodeFault, ReleaseOutcome};
+use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, ReleaseOutcome};
 
 /// Something that happened to a lock or at a node.
 ///
@@ -92,6 +92,12 @@ pub enum Event<'a> {
     Orphaned {
         /// What.
         resources: &'a [String],
+    },
+    /// A release was given up at one node: it has not confirmed it for as long as its lease could last, or too many were
+    /// waiting for it. What is left there ends with its ttl.
+    ReleaseUnconfirmed {
+        /// Where.
+        node: NodeName,
     },
     /// At `build()`: an even number of nodes tolerates no more failures than one node less.
     EvenNodes {

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::quorum::{InFlight, Nodes, Quorum};
+use crate::unconfirmed::Unconfirmed;
 use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName};
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) registry: Arc<Registry>,
     pub(crate) closed: CancellationToken,
+    /// Releases that are being repeated.
+    pub(crate) unconfirmed: Unconfirmed,
 }
 
 impl Shared {

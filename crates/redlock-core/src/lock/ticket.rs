@@ -76,7 +76,8 @@ pub(crate) async fn adopt(
     }
     let keys = shared.format.keys(&ticket.resources)?;
     let terms = terms(&Options { ttl: ticket.ttl, ..options.clone() })?;
-    let claim = Claim { keys, value: LockValue::from_bytes(ticket.value.as_slice()) };
+    let value = LockValue::from_bytes(ticket.value.as_slice());
+    let claim = Claim::adopted(keys, value, &shared.nodes);
     let adopted = Lease::adopt(NewLease {
         shared: Arc::clone(shared),
         resources: ticket.resources.clone().into(),
