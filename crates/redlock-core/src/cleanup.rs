@@ -1,5 +1,6 @@
 //! Removing locks that would never end: keys of ours that have lost their expiry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lock::{Consensus, inspect};
@@ -107,7 +108,7 @@ fn immortal(reply: Reply) -> Result<Option<LockValue>, BackendError> {
 }
 
 /// Whether a quorum may hold this value with an expiry: then somebody works under it.
-async fn is_live(shared: &Shared, keys: &Keys, value: &LockValue, limit: Duration) -> bool {
+async fn is_live(shared: &Arc<Shared>, keys: &Keys, value: &LockValue, limit: Duration) -> bool {
     match inspect(shared, keys, limit).await.consensus(0) {
         Consensus::Unknown => true,
         Consensus::Held { value: held, remaining, .. } => held == *value && remaining.is_some(),

@@ -69,8 +69,8 @@ pub enum Event<'a> {
     RePlanted {
         /// What.
         resources: &'a [String],
-        /// At which node, by its index.
-        node: usize,
+        /// At which node.
+        node: &'a NodeName,
     },
     /// A lock does not protect its holder any more, and the holder did not release it.
     Lost {

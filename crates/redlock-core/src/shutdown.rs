@@ -18,8 +18,8 @@ pub struct Shutdown {
     pub released: Vec<(Vec<String>, ReleaseOutcome)>,
     /// The resources of the locks whose release had no outcome in time; they end with their ttl at the latest.
     pub unreleased: Vec<Vec<String>>,
-    /// Background work (stragglers, roll-backs) that was not over in time, and releases that a node has not confirmed: each
-    /// was tried once more.
+    /// Work that was not over in time: stragglers and roll-backs in the background, acquisitions that nobody polled, and
+    /// releases that a node has not confirmed, after each was tried once more.
     pub unfinished: usize,
 }
 

@@ -54,7 +54,7 @@ impl RedisNode {
 
     /// Hands the words to the connection, or to the queue for it: at once, and in the order of the calls.
     fn send(&self, words: &[Word<'_>]) -> Ticket {
-        let mut command = Cmd::new();
+        let mut command = Cmd::with_capacity(words.len(), words.iter().map(|word| word.len()).sum());
         for word in words {
             command.arg(&**word);
         }

@@ -1,10 +1,9 @@
-//! Distributed locks over N independent Redis or Valkey nodes, or over any other backend.
-//!
-//! The facade: everything of [`redlock_core`], and the backends that features select.
+// The examples of the text use both backends, so it is tested where both are there.
+#![cfg_attr(any(not(doctest), all(feature = "memory", feature = "redis-rs")), doc = include_str!("../README.md"))]
 
 pub use redlock_core::*;
 
-/// Nodes in this process: for examples, tests, and programs on one machine.
+/// Nodes in this process: for examples, tests, and locks between the tasks of one process.
 #[cfg(feature = "memory")]
 pub mod memory {
     pub use redlock_memory::*;

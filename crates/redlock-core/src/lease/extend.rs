@@ -169,9 +169,13 @@ impl Lease {
         let lease = Arc::clone(self);
         let stragglers = async move {
             while let Some((node, reply)) = in_flight.next().await {
-                if matches!(ownership(reply), Ok(Ownership::Absent)) {
-                    let _turn = lease.turn.lock().await;
-                    lease.re_plant(&[node], started, ttl).await;
+                match ownership(reply) {
+                    Ok(Ownership::Absent) => {
+                        let _turn = lease.turn.lock().await;
+                        lease.re_plant(&[node], started, ttl).await;
+                    }
+                    Ok(Ownership::Mine | Ownership::Other) => {}
+                    Err(error) => drop(lease.shared.fault(node, error, "extend")),
                 }
             }
         };
@@ -203,6 +207,7 @@ impl Lease {
                     traces.answered(node, reply.as_ref().map(|_| true));
                 }
                 if matches!(reply.and_then(Reply::into_lock), Ok(LockReply::RePlanted(true))) {
+                    let node = &lease.shared.nodes.name(node);
                     lease.shared.observers.emit(|| Event::RePlanted { resources: &lease.resources, node });
                 }
             }

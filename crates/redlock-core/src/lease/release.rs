@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 
 use crate::release::ReleaseTally;
-use crate::unconfirmed::{self, Sending, until_confirmed};
+use crate::unconfirmed::{self, Sending};
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
 
 use super::Lease;
@@ -46,8 +46,8 @@ impl Lease {
     fn longest_lease(&self) -> Duration {
         let extended = self.state().valid_until().saturating_since(self.shared.now());
         let ttl = self.terms.ttl.as_duration();
-        // An extension may have been longer than the lease, and its drift is not in its validity.
-        ttl.max(extended.saturating_add(extended / 2))
+        // An extension may have been longer than the lease; what its drift took from its validity is guessed.
+        if extended > ttl { extended.saturating_add(extended / 2) } else { ttl }
     }
 
     async fn release_on_nodes(&self, resumed: bool, lease: Duration) -> ReleaseOutcome {
@@ -61,11 +61,9 @@ impl Lease {
             unconfirmed::answered(&self.shared, node, &reply, &sending);
             tally.record(node, reply);
         }
-        if !in_flight.is_settled() {
-            let shared = Arc::clone(&self.shared);
-            let rest = async move { until_confirmed(&shared, in_flight, &sending).await };
-            self.shared.nodes.tasks().spawn(&self.runtime_here(), rest);
-        }
+        let shared = Arc::clone(&self.shared);
+        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
+        self.shared.leave_to(in_flight, "release", heard);
         tally.into_outcome(self.shared.names())
     }
 
@@ -83,9 +81,13 @@ impl Lease {
         // At once, so that no extension begins any more.
         self.give_up(LossReason::Released);
         let runtime = self.runtime_here();
+        self.spawn_release(&runtime);
+    }
+
+    fn spawn_release(self: Arc<Self>, runtime: &Handle) {
         let tasks = self.shared.nodes.tasks().clone();
-        let pending = PendingRelease(Some(Arc::clone(&self)));
-        tasks.spawn(&runtime, async move {
+        let pending = PendingRelease { lease: Some(Arc::clone(&self)), tried: runtime.id() };
+        tasks.spawn(runtime, async move {
             self.release_here().await;
             pending.done();
         });
@@ -111,19 +113,27 @@ impl Lease {
     }
 }
 
-/// Tells of a background release that its runtime dropped before it was done.
-struct PendingRelease(Option<Arc<Lease>>);
+/// A background release. Where its runtime drops it before it is done, the runtime of the acquisition takes it over, and
+/// where that was the one, the lock is an orphan.
+struct PendingRelease {
+    lease: Option<Arc<Lease>>,
+    tried: runtime::Id,
+}
 
 impl PendingRelease {
     fn done(mut self) {
-        self.0 = None;
+        self.lease = None;
     }
 }
 
 impl Drop for PendingRelease {
     fn drop(&mut self) {
-        if let Some(lease) = self.0.take() {
+        let Some(lease) = self.lease.take() else { return };
+        if self.tried == lease.runtime.id() {
             lease.shared.observers.emit(|| Event::Orphaned { resources: &lease.resources });
+        } else {
+            let runtime = lease.runtime.clone();
+            lease.spawn_release(&runtime);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Acquisition {
         self
     }
 
-    /// Another policy where too few nodes answered. Default: the same.
+    /// Another policy where too few nodes answered, or too late. Default: the same.
     pub fn retry_unreachable(mut self, policy: RetryPolicy) -> Self {
         self.options.unreachable = Some(policy);
         self

@@ -60,7 +60,14 @@ impl Attempt {
         let loss = match decision {
             Decision::Won { valid_until } => {
                 // Late grants belong to the lease.
-                self.leave_stragglers();
+                if let Some(stragglers) = self.in_flight.take() {
+                    let traces = Arc::clone(&self.claim.traces);
+                    // What they say tells a release what it has to undo.
+                    let heard = move |node, reply: &Result<_, _>| {
+                        traces.answered(node, granted(reply.clone()).as_ref().copied());
+                    };
+                    self.shared.leave_to(stragglers, "acquire", heard);
+                }
                 return Ok((self.claim.clone(), self.believed(valid_until, now)));
             }
             Decision::Lost(loss) => loss,
@@ -117,19 +124,6 @@ impl Attempt {
             }
             Loss::NoQuorum => Lost::NoQuorum(NoQuorum::of(&self.round, std::mem::take(&mut self.faults))),
         }
-    }
-
-    /// Goes on in the background, for what the answers say about what a release has to undo.
-    fn leave_stragglers(&mut self) {
-        let Some(mut in_flight) = self.in_flight.take().filter(|in_flight| !in_flight.is_settled()) else {
-            return;
-        };
-        let traces = Arc::clone(&self.claim.traces);
-        self.shared.nodes.tasks().spawn(&self.runtime, async move {
-            while let Some((node, reply)) = in_flight.next().await {
-                traces.answered(node, granted(reply).as_ref().copied());
-            }
-        });
     }
 
     fn take_roll_back(&mut self) -> Option<RollBack> {
@@ -191,8 +185,12 @@ impl RollBack {
         while let Some((node, reply)) = self.in_flight.next().await {
             let granted = granted(reply);
             self.sending.claim.traces.answered(node, granted.as_ref().copied());
-            if matches!(granted, Ok(true)) && !mutants::active(Mutant::RollBackOnlyYes) {
-                until_confirmed(&self.shared, self.release([node]), &self.sending).await;
+            match granted {
+                Ok(true) if !mutants::active(Mutant::RollBackOnlyYes) => {
+                    until_confirmed(&self.shared, self.release([node]), &self.sending).await;
+                }
+                Ok(_) => {}
+                Err(error) => drop(self.shared.fault(node, error, "acquire")),
             }
         }
     }

@@ -20,6 +20,7 @@ type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 /// - The first poll polls every node's call, in the order of the nodes, before anything is said: what is sent afterwards
 ///   comes behind it on every node.
 /// - A node that has not answered by the deadline answers [`BackendError::timeout`] here, whatever its backend does.
+/// - Outside of a tokio runtime nothing is sent, and every node answers that.
 /// - **Dropping it drops nothing that was sent:** calls without an answer go on in a counted background task of the
 ///   runtime in which they began. (`redis` skips a request whose receiver is gone before it is written: 15,000 cycles left
 ///   up to 1,415 keys.)
@@ -88,9 +89,9 @@ impl InFlight {
         self.launched
     }
 
-    /// Whether every node has answered, taken or not.
+    /// Whether every node has answered, and every answer was taken.
     pub fn is_settled(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.answered.is_empty()
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
@@ -107,7 +108,11 @@ impl InFlight {
     /// Polls every call once. N is small: this is cheaper than a waker for each.
     fn advance(&mut self, context: &mut Context<'_>) {
         if !self.launched {
-            self.launch_in(Handle::try_current().ok());
+            self.launched = true;
+            self.runtime = Handle::try_current().ok();
+            if self.runtime.is_none() {
+                self.fail_all(&no_runtime());
+            }
         }
         let answered = &mut self.answered;
         self.calls.retain_mut(|(node, call)| match call.as_mut().poll(context) {
@@ -118,19 +123,12 @@ impl InFlight {
             Poll::Pending => true,
         });
         if !self.calls.is_empty() && self.out_of_time(context) {
-            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(BackendError::timeout()))));
+            self.fail_all(&BackendError::timeout());
         }
     }
 
-    /// Outside of a runtime there are no timers: nothing is sent, and nothing panics.
-    fn launch_in(&mut self, runtime: Option<Handle>) {
-        self.launched = true;
-        if runtime.is_none() {
-            let refuse =
-                || BackendError::new(FaultKind::Unreachable, Sent::No, "awaited outside of a tokio runtime");
-            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(refuse()))));
-        }
-        self.runtime = runtime;
+    fn fail_all(&mut self, error: &BackendError) {
+        self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(error.clone()))));
     }
 
     fn out_of_time(&mut self, context: &mut Context<'_>) -> bool {
@@ -146,7 +144,8 @@ fn call(
     deadline: Instant,
     heard: impl FnOnce(&Reply) + Send + 'static,
 ) -> Call {
-    Box::pin(async move { backend.execute(&command, deadline).await.inspect(heard) })
+    // Through the reference: `Arc<dyn Backend>` is a backend, too, and would box the future once more.
+    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await.inspect(heard) })
 }
 
 /// The latest epoch that was heard of each node.
@@ -168,6 +167,11 @@ impl Epochs {
             *latest = (*latest).max(Some(reply.epoch));
         }
     }
+}
+
+/// Without a runtime there is no timer by which to give up.
+fn no_runtime() -> BackendError {
+    BackendError::new(FaultKind::Unreachable, Sent::No, "outside of a tokio runtime")
 }
 
 impl Drop for InFlight {

@@ -144,7 +144,9 @@ impl Unconfirmed {
         drop(queue);
         let wanted = due.into_iter().filter(|debt| debt.sending.claim.traces.of(node) != Trace::Nothing);
         let (alive, over): (Vec<_>, Vec<_>) = wanted.partition(|debt| debt.until > now);
-        over.iter().for_each(|_| given_up());
+        for _ in over {
+            given_up();
+        }
         alive
     }
 
