@@ -9,8 +9,11 @@
 
 mod cancel_storm;
 mod conformance;
+mod cut_link;
 mod describe;
+mod late_write;
 mod leaks;
+mod nodes_in_turn;
 mod noscript;
 mod order;
 mod out_of_memory;

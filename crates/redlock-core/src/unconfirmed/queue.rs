@@ -17,8 +17,9 @@ const MOST: usize = 1024;
 pub(super) struct Debt {
     pub(super) sending: Sending,
     pub(super) due: Instant,
-    began: Instant,
     until: Instant,
+    /// When the node answered for the first time.
+    first_answer: Option<Instant>,
     /// How often the node has answered.
     answers: usize,
 }
@@ -40,7 +41,7 @@ pub(super) enum Verdict {
 impl Debt {
     pub(super) fn new(sending: Sending) -> Self {
         let now = Instant::now();
-        Self { due: now, began: now, until: deadline(sending.lease), answers: 0, sending }
+        Self { due: now, until: deadline(sending.lease), first_answer: None, answers: 0, sending }
     }
 
     pub(super) fn judge(&mut self, node: usize, reply: &Result<Reply, BackendError>) -> Verdict {
@@ -71,7 +72,8 @@ impl Debt {
     fn again(&mut self) -> Verdict {
         let pause = AGAIN.get(self.answers).copied();
         self.answers = self.answers.saturating_add(1);
-        let due = pause.and_then(|pause| self.began.checked_add(pause)).filter(|due| *due < self.until);
+        let first = *self.first_answer.get_or_insert_with(Instant::now);
+        let due = pause.and_then(|pause| first.checked_add(pause)).filter(|due| *due < self.until);
         match due {
             Some(due) => {
                 self.due = due.max(Instant::now());
