@@ -103,6 +103,7 @@ async fn a_listener_that_panics_harms_nothing() {
     assert_eq!(lost.lost().await, LossReason::Expired);
     drop(lost);
     drop(client.acquire("y").await.unwrap());
+    cluster.quiet().await;
     cluster.links[..2].iter().for_each(Link::refuse);
     client.try_acquire("z").await.expect_err("no quorum");
     assert!(client.shutdown(Duration::from_secs(1)).await.is_complete());

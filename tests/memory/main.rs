@@ -31,6 +31,7 @@ mod split_vote;
 mod stale_release;
 mod support;
 mod two_holders;
+mod unconfirmed_release;
 mod using;
 mod validity;
 mod views;

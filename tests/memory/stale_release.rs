@@ -17,7 +17,10 @@ async fn the_late_release_of_a_lost_attempt_does_not_free_the_next_one() {
     let guard = cluster.client("a").acquire("x").await.expect("the second attempt");
     assert_eq!(cluster.count("release"), 0, "still on its way");
     sleep(ms(400)).await;
-    assert_eq!(cluster.count("release"), 3);
+    assert!(
+        cluster.count("release") >= 3,
+        "all have come, and repeats of those that were not answered in time"
+    );
     assert!(guard.is_valid());
     assert_eq!(cluster.holders("x"), ["a", "a", "a"]);
     assert_eq!(held_by(cluster.other_links().client("b").try_acquire("x").await), "a");

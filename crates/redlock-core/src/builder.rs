@@ -8,6 +8,7 @@ use crate::observer::Observers;
 use crate::options::{Limits, Options, Terms};
 use crate::quorum::{Drift, Nodes, Tasks};
 use crate::shared::Shared;
+use crate::unconfirmed::Unconfirmed;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
     Observer, OsEntropy, Parameter, Redlock, RetryPolicy,
@@ -178,6 +179,7 @@ impl RedlockBuilder {
         }
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let shared = Shared {
+            unconfirmed: Unconfirmed::new(nodes.len()),
             nodes,
             format: self.format,
             registry: Registry::new(Arc::clone(&clock)),

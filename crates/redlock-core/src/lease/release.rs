@@ -1,10 +1,12 @@
 //! How a lease is given up: by its holder, by a dropped guard, or into another's hands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 
 use crate::release::ReleaseTally;
+use crate::unconfirmed::{self, Sending};
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
 
 use super::Lease;
@@ -27,9 +29,10 @@ impl Lease {
         if let Some(outcome) = self.state().outcome() {
             return outcome.clone();
         }
+        let lease = self.longest_lease();
         self.give_up(LossReason::Released);
         let resumed = self.state().send_release();
-        let outcome = self.release_on_nodes(resumed).await;
+        let outcome = self.release_on_nodes(resumed, lease).await;
         self.state().released(outcome.clone());
         let held = self.shared.now().saturating_since(self.acquired_at);
         self.shared.observers.emit(|| Event::Released {
@@ -40,14 +43,28 @@ impl Lease {
         outcome
     }
 
-    async fn release_on_nodes(&self, resumed: bool) -> ReleaseOutcome {
+    /// How long a node may keep the keys at most.
+    fn longest_lease(&self) -> Duration {
+        let extended = self.state().valid_until().saturating_since(self.shared.now());
+        let ttl = self.terms.ttl.as_duration();
+        // An extension may have been longer than the lease; what its drift took from its validity is guessed.
+        if extended > ttl { extended.saturating_add(extended / 2) } else { ttl }
+    }
+
+    async fn release_on_nodes(&self, resumed: bool, lease: Duration) -> ReleaseOutcome {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
-        let mut in_flight = self.shared.send(self.claim.release(), self.terms.node_timeout);
+        let limit = self.terms.node_timeout;
+        let sending = Sending { claim: self.claim.clone(), limit, lease };
+        let mut in_flight = self.shared.send(self.claim.release(), limit);
         while tally.verdict().is_none() {
             let Some((node, reply)) = in_flight.next().await else { break };
-            tally.record(node, self.told(node, reply));
+            let reply = self.told(node, reply);
+            unconfirmed::answered(&self.shared, node, &reply, &sending);
+            tally.record(node, reply);
         }
-        self.shared.leave(in_flight, "release");
+        let shared = Arc::clone(&self.shared);
+        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
+        self.shared.leave_to(in_flight, "release", heard);
         tally.into_outcome(self.shared.names())
     }
 

@@ -86,7 +86,7 @@ pub(crate) async fn adopt(
     }
     // A shutdown waits until this is over.
     let _counted = shared.nodes.tasks().token();
-    let claim = Claim { keys, value: LockValue::from_bytes(ticket.value.as_slice()) };
+    let claim = Claim::adopted(keys, LockValue::from_bytes(ticket.value.as_slice()), &shared.nodes);
     let adopted = Lease::adopt(NewLease {
         shared: Arc::clone(shared),
         resources: ticket.resources.clone().into(),

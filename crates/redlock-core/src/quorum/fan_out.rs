@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Tasks;
-use crate::{Backend, BackendError, Command, FaultKind, Reply, Sent};
+use crate::{Backend, BackendError, Command, Epoch, FaultKind, Reply, Sent};
 
 type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 
@@ -40,9 +40,12 @@ impl InFlight {
         backends: impl Iterator<Item = (usize, Arc<dyn Backend>)>,
         command: &Arc<Command>,
         deadline: Instant,
-        tasks: Tasks,
+        (tasks, epochs): (Tasks, Epochs),
     ) -> Self {
-        let calls = backends.map(|(node, backend)| (node, call(backend, Arc::clone(command), deadline)));
+        let calls = backends.map(|(node, backend)| {
+            let epochs = epochs.clone();
+            (node, call(backend, Arc::clone(command), deadline, move |reply| epochs.heard(node, reply)))
+        });
         let calls: Vec<_> = calls.collect();
         let answered = VecDeque::with_capacity(calls.len());
         Self {
@@ -135,9 +138,35 @@ impl InFlight {
     }
 }
 
-fn call(backend: Arc<dyn Backend>, command: Arc<Command>, deadline: Instant) -> Call {
+fn call(
+    backend: Arc<dyn Backend>,
+    command: Arc<Command>,
+    deadline: Instant,
+    heard: impl FnOnce(&Reply) + Send + 'static,
+) -> Call {
     // Through the reference: `Arc<dyn Backend>` is a backend, too, and would box the future once more.
-    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await })
+    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await.inspect(heard) })
+}
+
+/// The latest epoch that was heard of each node.
+#[derive(Clone)]
+pub(super) struct Epochs(Arc<[Mutex<Option<Epoch>>]>);
+
+impl Epochs {
+    pub(super) fn of(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| Mutex::default()).collect())
+    }
+
+    pub(super) fn latest(&self, node: usize) -> Option<Epoch> {
+        *self.0.get(node)?.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self, node: usize, reply: &Reply) {
+        if let Some(slot) = self.0.get(node) {
+            let mut latest = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = (*latest).max(Some(reply.epoch));
+        }
+    }
 }
 
 /// Without a runtime there is no timer by which to give up.
