@@ -9,8 +9,12 @@
 
 mod cancel_storm;
 mod conformance;
+mod cut_link;
 mod describe;
+mod differential;
+mod late_write;
 mod leaks;
+mod nodes_in_turn;
 mod noscript;
 mod order;
 mod out_of_memory;
@@ -20,3 +24,4 @@ mod scripts;
 mod server_states;
 mod support;
 mod witness;
+mod wrong_backends;

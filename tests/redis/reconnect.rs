@@ -221,3 +221,29 @@ async fn many_commands_share_one_connection() {
     }
     assert_eq!(clients(&server), 2, "the node's and the test's own");
 }
+
+/// Deadlines that pass just when the connection comes up: what is said to be unsent is never done.
+///
+/// hazard: 7
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_is_given_up_in_the_queue_is_not_sent() {
+    const ROUNDS: u32 = 400;
+    let server = server();
+    let mut unsent = 0;
+    for round in 0..ROUNDS {
+        let node = node(&server);
+        let name = format!("k:{round}");
+        let late = acquire(&[&name], "mine", 600_000).into();
+        let outcome = node.execute(&late, within(Duration::from_micros(u64::from(100 + 2 * round)))).await;
+        if outcome.is_err_and(|error| error.sent() == Sent::No) {
+            unsent += 1;
+            assert!(!granted_to_me(&node, &name).await, "round {round}");
+        }
+    }
+    println!("{unsent} of {ROUNDS} were not sent");
+}
+
+/// Whether the key is held after all, as the connection of the command itself sees it.
+async fn granted_to_me(node: &RedisNode, name: &str) -> bool {
+    state(node, name).await != redlock_core::KeyState::Free
+}

@@ -8,6 +8,7 @@ use crate::observer::Observers;
 use crate::options::{Limits, Options, Terms};
 use crate::quorum::{Drift, Nodes, Tasks};
 use crate::shared::Shared;
+use crate::unconfirmed::Unconfirmed;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
     Observer, OsEntropy, Parameter, Redlock, RetryPolicy,
@@ -114,7 +115,8 @@ impl RedlockBuilder {
         self
     }
 
-    /// The remaining validity below which an automatic extension is sent. Default: a third of the ttl.
+    /// The remaining validity below which an automatic extension is sent. Default: a third of the
+    /// validity that the ttl gives.
     pub fn extend_threshold(mut self, threshold: Duration) -> Self {
         self.options.extend_threshold = Some(threshold);
         self
@@ -177,6 +179,7 @@ impl RedlockBuilder {
         }
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let shared = Shared {
+            unconfirmed: Unconfirmed::new(nodes.len()),
             nodes,
             format: self.format,
             registry: Registry::new(Arc::clone(&clock)),

@@ -1,5 +1,6 @@
 //! Removing locks that would never end: keys of ours that have lost their expiry.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lock::{Consensus, inspect};
@@ -81,11 +82,17 @@ impl Redlock {
         let keys = Keys::of(key.clone());
         let reply = self.ask(node, LockCommand::Inspect(Inspect::new(keys.clone()))).await?;
         let Some(value) = immortal(reply)? else { return Ok(false) };
-        if is_live(self.shared(), &keys, &value, self.node_timeout()).await {
+        if self.holds(&value) || is_live(self.shared(), &keys, &value, self.node_timeout()).await {
             return Ok(false);
         }
         let reply = self.ask(node, LockCommand::Release(Release::new(keys, value))).await?;
         Ok(matches!(reply.into_lock()?, LockReply::Released(released) if released.removed == 1))
+    }
+
+    /// Whether a lock of this very `Redlock` has that value.
+    fn holds(&self, value: &LockValue) -> bool {
+        let leases = self.shared().registry.leases();
+        leases.iter().any(|lease| lease.claim.value == *value && lease.check().is_ok())
     }
 
     /// Sends a command to one node.
@@ -107,7 +114,7 @@ fn immortal(reply: Reply) -> Result<Option<LockValue>, BackendError> {
 }
 
 /// Whether a quorum may hold this value with an expiry: then somebody works under it.
-async fn is_live(shared: &Shared, keys: &Keys, value: &LockValue, limit: Duration) -> bool {
+async fn is_live(shared: &Arc<Shared>, keys: &Keys, value: &LockValue, limit: Duration) -> bool {
     match inspect(shared, keys, limit).await.consensus(0) {
         Consensus::Unknown => true,
         Consensus::Held { value: held, remaining, .. } => held == *value && remaining.is_some(),

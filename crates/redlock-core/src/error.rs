@@ -58,7 +58,8 @@ impl AcquireError {
     /// Whether the same acquisition may succeed later without anybody's help.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Held(_) | Self::ValidityExhausted { .. } => true,
+            Self::Held(held) => held.is_retryable(),
+            Self::ValidityExhausted { .. } => true,
             Self::NoQuorum(error) => error.is_retryable(),
             Self::Deadline { last, .. } => last.as_ref().is_none_or(|last| last.is_retryable()),
             Self::Cancelled | Self::ShutDown | Self::Config(_) | Self::Entropy(_) | Self::NoRuntime => false,
@@ -93,6 +94,13 @@ pub struct Held {
     pub total: usize,
     /// The key holds something that is no string, such as the hash of another library's lock: its type.
     pub foreign: Option<String>,
+}
+
+impl Held {
+    /// Whether it may be free later: not where data of the application stands, which no lease ends.
+    fn is_retryable(&self) -> bool {
+        self.foreign.is_none() || self.remaining.is_some()
+    }
 }
 
 impl fmt::Display for Held {

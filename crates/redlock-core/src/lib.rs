@@ -33,6 +33,7 @@ mod shared;
 mod shutdown;
 mod status;
 mod ttl;
+mod unconfirmed;
 mod value;
 
 pub use async_trait::async_trait;

@@ -93,6 +93,12 @@ pub enum Event<'a> {
         /// What.
         resources: &'a [String],
     },
+    /// A release was given up at one node: it has not confirmed it for as long as its lease could last, or too many were
+    /// waiting for it. What is left there ends with its ttl.
+    ReleaseUnconfirmed {
+        /// Where.
+        node: NodeName,
+    },
     /// At `build()`: an even number of nodes tolerates no more failures than one node less.
     EvenNodes {
         /// How many.

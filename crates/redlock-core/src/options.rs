@@ -65,7 +65,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
 const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 /// One part in so many of the ttl is the default time limit of one call to a node (5 %, the default of the field).
 const NODE_TIMEOUT_SHARE: u32 = 20;
-/// One part in so many of the ttl is the default threshold of an extension. (The references' fixed 500 ms leave one
+/// One part in so many of the validity is the default threshold of an extension. (The references' fixed 500 ms leave one
 /// attempt at a ttl of 30 s; a third leaves several.)
 const EXTEND_THRESHOLD_SHARE: u32 = 3;
 
@@ -134,9 +134,8 @@ impl Terms {
             );
             return Err(ConfigError::new(Parameter::NodeTimeout, node_timeout, requirement));
         }
-        let extend_threshold =
-            options.extend_threshold.unwrap_or_else(|| ttl.as_duration() / EXTEND_THRESHOLD_SHARE);
         let validity = ttl.as_duration().saturating_sub(limits.drift.of(ttl));
+        let extend_threshold = options.extend_threshold.unwrap_or(validity / EXTEND_THRESHOLD_SHARE);
         if extend_threshold.is_zero() || extend_threshold >= validity {
             let requirement = format!(
                 "must be above 0 and below the validity of {validity:?} that a ttl of {ttl} gives: extensions would never end"

@@ -97,8 +97,9 @@ impl Redlock {
     /// # guard.release().await; Ok(()) }
     /// ```
     pub async fn adopt(&self, ticket: &LockTicket) -> Result<LockGuard, AdoptError> {
-        let limits = self.0.limits;
-        lock::adopt(self.shared(), &self.0.options, |options| Terms::of(options, limits), ticket).await
+        let options = Options { ttl: ticket.ttl(), ..self.options().clone() };
+        let (keys, terms) = self.check(ticket.resources(), &options)?;
+        lock::adopt(self.shared(), keys, terms, ticket).await
     }
 
     /// The names of the nodes.

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::quorum::{InFlight, Nodes, Quorum};
-use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName};
+use crate::unconfirmed::Unconfirmed;
+use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName, Reply};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -20,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) registry: Arc<Registry>,
     pub(crate) closed: CancellationToken,
+    /// Releases that are being repeated.
+    pub(crate) unconfirmed: Unconfirmed,
 }
 
 impl Shared {
@@ -38,6 +42,37 @@ impl Shared {
     /// Sends to all nodes; each has `limit` to answer.
     pub(crate) fn send(&self, command: impl Into<Command>, limit: Duration) -> InFlight {
         self.nodes.send(command.into(), deadline(limit))
+    }
+
+    /// Leaves what is still to come to the background, where it is awaited to tell the observer of faults: a minority that
+    /// never answers in time is a failure that somebody must hear of before the second one.
+    pub(crate) fn leave(self: &Arc<Self>, in_flight: InFlight, command: &'static str) {
+        if self.observers.0.is_some() {
+            self.leave_to(in_flight, command, |_, _| {});
+        }
+    }
+
+    /// The same, where each answer is told to `heard`.
+    pub(crate) fn leave_to(
+        self: &Arc<Self>,
+        mut in_flight: InFlight,
+        command: &'static str,
+        heard: impl Fn(usize, &Result<Reply, BackendError>) + Send + 'static,
+    ) {
+        if in_flight.is_settled() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        let shared = Arc::clone(self);
+        let rest = async move {
+            while let Some((node, reply)) = in_flight.next().await {
+                heard(node, &reply);
+                if let Err(error) = reply {
+                    shared.fault(node, error, command);
+                }
+            }
+        };
+        self.nodes.tasks().spawn(&runtime, rest);
     }
 
     /// Names the node of a fault, and tells the observer.

@@ -18,7 +18,8 @@ pub struct Shutdown {
     pub released: Vec<(Vec<String>, ReleaseOutcome)>,
     /// The resources of the locks whose release had no outcome in time; they end with their ttl at the latest.
     pub unreleased: Vec<Vec<String>>,
-    /// Background work (stragglers, roll-backs) that was not over in time.
+    /// Work that was not over in time: stragglers and roll-backs in the background, acquisitions that nobody polled, and
+    /// releases that a node has not confirmed, after each was tried once more.
     pub unfinished: usize,
 }
 
@@ -61,7 +62,8 @@ impl Redlock {
         }
         let left = leases.iter().filter(|lease| lease.state().outcome().is_none());
         let unreleased = left.map(|lease| lease.resources.to_vec()).collect();
-        Shutdown { released, unreleased, unfinished: self.shared().nodes.tasks().len() }
+        let unfinished = self.shared().nodes.tasks().len().saturating_add(self.shared().unconfirmed.len());
+        Shutdown { released, unreleased, unfinished }
     }
 }
 

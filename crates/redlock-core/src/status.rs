@@ -26,9 +26,9 @@ pub struct LockStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockState {
-    /// Nobody has a quorum. On so many nodes something stands: a contender's attempt, or what is left of one.
+    /// Nobody has a quorum, but something may stand: a contender's attempt, or what is left of one.
     Free {
-        /// On how many nodes.
+        /// On how many of the nodes that answered before it was clear.
         occupied: usize,
     },
     /// A quorum holds the same value.
@@ -61,6 +61,16 @@ pub enum StatusError {
     /// There is no such lock; nothing was sent.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+impl StatusError {
+    /// Whether the same question may be answered later without anybody's help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NoQuorum(error) => error.is_retryable(),
+            Self::Config(_) => false,
+        }
+    }
 }
 
 /// What a forced release did.
@@ -144,6 +154,7 @@ impl Redlock {
                 }
             }
         }
+        shared.leave(in_flight, "evict");
         if !matches!(round.decide(shared.now()), Decision::Won { .. }) {
             return Err(StatusError::NoQuorum(Box::new(NoQuorum::of(&round, faults))));
         }

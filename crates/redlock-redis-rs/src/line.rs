@@ -98,6 +98,12 @@ impl Line {
         connection.reset();
     }
 
+    /// Runs it while no command can leave the queue: one that gives up then is certainly not sent, or certainly was.
+    pub(crate) fn while_no_queue_moves<T>(&self, give_up: impl FnOnce() -> T) -> T {
+        let _state = self.state();
+        give_up()
+    }
+
     fn settle(&self, made: Result<Connection, BackendError>) {
         let mut state = self.state();
         match made {

@@ -28,7 +28,7 @@ impl Ticket {
     pub(crate) async fn reply(self, line: &Line, deadline: Instant) -> Result<(Epoch, Value), BackendError> {
         match self {
             Self::Begun(flight) => flight.land(line, deadline).await,
-            Self::Queued(turn) => wait(turn, deadline).await?.land(line, deadline).await,
+            Self::Queued(turn) => wait(turn, line, deadline).await?.land(line, deadline).await,
             Self::Refused(error) => Err(error),
         }
     }
@@ -36,12 +36,13 @@ impl Ticket {
 
 async fn wait(
     mut turn: oneshot::Receiver<Result<Flight, BackendError>>,
+    line: &Line,
     deadline: Instant,
 ) -> Result<Flight, BackendError> {
     match timeout_at(deadline, &mut turn).await {
         Ok(Ok(flight)) => flight,
         Ok(Err(_)) => Err(BackendError::new(FaultKind::Unreachable, Sent::No, "connecting was given up")),
-        Err(_) => Err(still_queued(turn)),
+        Err(_) => Err(line.while_no_queue_moves(|| still_queued(turn))),
     }
 }
 

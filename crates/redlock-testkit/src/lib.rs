@@ -2,6 +2,7 @@
 
 pub mod conformance;
 mod link;
+pub mod proxy;
 pub mod server;
 pub mod sim;
 

@@ -1,5 +1,9 @@
 //! What a lease claims on its nodes, and the commands by which it is kept and given up.
 
+use std::sync::Arc;
+
+use crate::quorum::Nodes;
+use crate::unconfirmed::Traces;
 use crate::{Extend, Keys, LockCommand, LockValue, RePlant, Release, Ttl};
 
 /// The keys of a lock and the value that proves whose they are.
@@ -7,9 +11,21 @@ use crate::{Extend, Keys, LockCommand, LockValue, RePlant, Release, Ttl};
 pub(crate) struct Claim {
     pub(crate) keys: Keys,
     pub(crate) value: LockValue,
+    /// Where it stands or may come to stand.
+    pub(crate) traces: Arc<Traces>,
 }
 
 impl Claim {
+    /// A claim that is about to be sent to every node.
+    pub(crate) fn sending(keys: Keys, value: LockValue, nodes: &Nodes) -> Self {
+        Self { keys, value, traces: Arc::new(Traces::sending(nodes)) }
+    }
+
+    /// A claim that another process has planted.
+    pub(crate) fn adopted(keys: Keys, value: LockValue, nodes: &Nodes) -> Self {
+        Self { keys, value, traces: Arc::new(Traces::adopted(nodes)) }
+    }
+
     pub(crate) fn extend(&self, ttl: Ttl) -> LockCommand {
         LockCommand::Extend(Extend::new(self.keys.clone(), self.value.clone(), ttl))
     }

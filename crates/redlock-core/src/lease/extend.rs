@@ -169,9 +169,13 @@ impl Lease {
         let lease = Arc::clone(self);
         let stragglers = async move {
             while let Some((node, reply)) = in_flight.next().await {
-                if matches!(ownership(reply), Ok(Ownership::Absent)) {
-                    let _turn = lease.turn.lock().await;
-                    lease.re_plant(&[node], started, ttl).await;
+                match ownership(reply) {
+                    Ok(Ownership::Absent) => {
+                        let _turn = lease.turn.lock().await;
+                        lease.re_plant(&[node], started, ttl).await;
+                    }
+                    Ok(Ownership::Mine | Ownership::Other) => {}
+                    Err(error) => drop(lease.shared.fault(node, error, "extend")),
                 }
             }
         };
@@ -188,6 +192,10 @@ impl Lease {
         if self.check().is_err() {
             return;
         }
+        let traces = Arc::clone(&self.claim.traces);
+        let settled =
+            absent.iter().copied().filter(|node| traces.planting(*node, self.shared.nodes.epoch(*node)));
+        let settled: Vec<_> = settled.collect();
         let command = self.claim.re_plant(remaining).into();
         let mut in_flight =
             self.shared.nodes.send_to(absent.iter().copied(), command, deadline(self.terms.node_timeout));
@@ -195,6 +203,9 @@ impl Lease {
         let lease = Arc::clone(self);
         let report = async move {
             while let Some((node, reply)) = in_flight.next().await {
+                if settled.contains(&node) {
+                    traces.answered(node, reply.as_ref().map(|_| true));
+                }
                 if matches!(reply.and_then(Reply::into_lock), Ok(LockReply::RePlanted(true))) {
                     let node = &lease.shared.nodes.name(node);
                     lease.shared.observers.emit(|| Event::RePlanted { resources: &lease.resources, node });

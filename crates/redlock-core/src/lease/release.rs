@@ -1,10 +1,12 @@
 //! How a lease is given up: by its holder, by a dropped guard, or into another's hands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{self, Handle};
 
 use crate::release::ReleaseTally;
+use crate::unconfirmed::{self, Sending};
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
 
 use super::Lease;
@@ -27,9 +29,10 @@ impl Lease {
         if let Some(outcome) = self.state().outcome() {
             return outcome.clone();
         }
+        let lease = self.longest_lease();
         self.give_up(LossReason::Released);
         let resumed = self.state().send_release();
-        let outcome = self.release_on_nodes(resumed).await;
+        let outcome = self.release_on_nodes(resumed, lease).await;
         self.state().released(outcome.clone());
         let held = self.shared.now().saturating_since(self.acquired_at);
         self.shared.observers.emit(|| Event::Released {
@@ -40,13 +43,28 @@ impl Lease {
         outcome
     }
 
-    async fn release_on_nodes(&self, resumed: bool) -> ReleaseOutcome {
+    /// How long a node may keep the keys at most.
+    fn longest_lease(&self) -> Duration {
+        let extended = self.state().valid_until().saturating_since(self.shared.now());
+        let ttl = self.terms.ttl.as_duration();
+        // An extension may have been longer than the lease; what its drift took from its validity is guessed.
+        if extended > ttl { extended.saturating_add(extended / 2) } else { ttl }
+    }
+
+    async fn release_on_nodes(&self, resumed: bool, lease: Duration) -> ReleaseOutcome {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
-        let mut in_flight = self.shared.send(self.claim.release(), self.terms.node_timeout);
+        let limit = self.terms.node_timeout;
+        let sending = Sending { claim: self.claim.clone(), limit, lease };
+        let mut in_flight = self.shared.send(self.claim.release(), limit);
         while tally.verdict().is_none() {
             let Some((node, reply)) = in_flight.next().await else { break };
-            tally.record(node, self.told(node, reply));
+            let reply = self.told(node, reply);
+            unconfirmed::answered(&self.shared, node, &reply, &sending);
+            tally.record(node, reply);
         }
+        let shared = Arc::clone(&self.shared);
+        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
+        self.shared.leave_to(in_flight, "release", heard);
         tally.into_outcome(self.shared.names())
     }
 
@@ -64,9 +82,13 @@ impl Lease {
         // At once, so that no extension begins any more.
         self.give_up(LossReason::Released);
         let runtime = self.runtime_here();
+        self.spawn_release(&runtime);
+    }
+
+    fn spawn_release(self: Arc<Self>, runtime: &Handle) {
         let tasks = self.shared.nodes.tasks().clone();
-        let pending = PendingRelease(Some(Arc::clone(&self)));
-        tasks.spawn(&runtime, async move {
+        let pending = PendingRelease { lease: Some(Arc::clone(&self)), tried: runtime.id() };
+        tasks.spawn(runtime, async move {
             self.release_here().await;
             pending.done();
         });
@@ -102,19 +124,27 @@ impl Drop for GoesOn<'_> {
     }
 }
 
-/// Tells of a background release that its runtime dropped before it was done.
-struct PendingRelease(Option<Arc<Lease>>);
+/// A background release. Where its runtime drops it before it is done, the runtime of the acquisition takes it over, and
+/// where that was the one, the lock is an orphan.
+struct PendingRelease {
+    lease: Option<Arc<Lease>>,
+    tried: runtime::Id,
+}
 
 impl PendingRelease {
     fn done(mut self) {
-        self.0 = None;
+        self.lease = None;
     }
 }
 
 impl Drop for PendingRelease {
     fn drop(&mut self) {
-        if let Some(lease) = self.0.take() {
+        let Some(lease) = self.lease.take() else { return };
+        if self.tried == lease.runtime.id() {
             lease.shared.observers.emit(|| Event::Orphaned { resources: &lease.resources });
+        } else {
+            let runtime = lease.runtime.clone();
+            lease.spawn_release(&runtime);
         }
     }
 }

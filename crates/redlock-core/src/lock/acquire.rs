@@ -36,8 +36,29 @@ pub(super) struct Acquiring {
 struct Progress {
     attempts: u32,
     last: Option<AcquireError>,
-    /// The holder was asked for; again only for the final answer.
-    looked: bool,
+    /// Who was found to hold the lock, and when.
+    holder: Option<(Held, Moment)>,
+}
+
+impl Progress {
+    /// The holder that was found, with what remains of its lease by now; `None` where there is none, or it should be over.
+    fn holder(&self, now: Moment) -> Option<Held> {
+        let (held, asked) = self.holder.as_ref()?;
+        let since = now.saturating_since(*asked);
+        let remaining = match held.remaining {
+            Some(remaining) => Some(remaining.checked_sub(since)?),
+            None => None,
+        };
+        Some(Held { remaining, ..held.clone() })
+    }
+
+    /// The last error, as it reads now.
+    fn last_at(&mut self, now: Moment) -> Option<AcquireError> {
+        match (self.last.take()?, self.holder(now)) {
+            (AcquireError::Held(_), Some(held)) => Some(AcquireError::Held(Box::new(held))),
+            (last, _) => Some(last),
+        }
+    }
 }
 
 /// What ended an acquisition from outside.
@@ -50,11 +71,13 @@ enum Stop {
 impl Acquiring {
     pub(super) async fn run(self, cancel: Option<Cancel>) -> Result<LockGuard, AcquireError> {
         let Ok(runtime) = Handle::try_current() else { return Err(AcquireError::NoRuntime) };
+        // A shutdown waits until this is over, so that the runtime outlives the roll-back.
+        let _counted = self.shared.nodes.tasks().token();
         let started = self.shared.now();
         let mut progress = Progress::default();
         let raced = race(self.stop(cancel), self.attempts(&runtime, &mut progress)).await;
         // An attempt that was under way has been dropped by now, and its roll-back handed to the background.
-        let result = raced.unwrap_or_else(|stop| Err(stop.into_error(&mut progress)));
+        let result = raced.unwrap_or_else(|stop| Err(stop.into_error(progress.last_at(self.shared.now()))));
         let (resources, attempts) = (&self.resources, progress.attempts);
         match &result {
             Ok(guard) => self.shared.observers.emit(|| {
@@ -93,7 +116,7 @@ impl Acquiring {
             let (shared, keys) = (Arc::clone(&self.shared), self.keys.clone());
             let attempt = Attempt::new(shared, runtime.clone(), self.terms, keys, value.clone());
             match attempt.run().await {
-                Ok((claim, valid_until)) => return Ok(self.guard(runtime, claim, valid_until)),
+                Ok((claim, valid_until)) => return self.guard(runtime, claim, valid_until),
                 Err(lost) => self.pause(lost, progress).await?,
             }
             if !mutants::active(Mutant::TokenKeptOverAttempts) {
@@ -102,10 +125,10 @@ impl Acquiring {
         }
     }
 
-    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> LockGuard {
+    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> Result<LockGuard, AcquireError> {
         let until = self.options.max_hold.map(|hold| self.shared.now().saturating_add(hold));
         let auto = AutoExtend { threshold: self.terms.extend_threshold, until };
-        LockGuard::new(Lease::begin(NewLease {
+        let guard = LockGuard::new(Lease::begin(NewLease {
             shared: Arc::clone(&self.shared),
             resources: Arc::clone(&self.resources),
             claim,
@@ -113,7 +136,9 @@ impl Acquiring {
             valid_until,
             runtime: runtime.clone(),
             auto: self.options.auto_extend.then_some(auto),
-        }))
+        }));
+        // A shutdown that began in this very moment may have missed the new lease; dropped, it is released.
+        if self.shared.closed.is_cancelled() { Err(AcquireError::ShutDown) } else { Ok(guard) }
     }
 
     /// Waits for the next attempt, or says that there is none.
@@ -135,22 +160,23 @@ impl Acquiring {
         Ok(())
     }
 
-    /// The error of a lost attempt. Who holds the lock is asked after the first refusal and after the last.
+    /// The error of a lost attempt. Who holds the lock is asked after the first refusal, again when that lease should be
+    /// over, and after the last.
     async fn explain(&self, lost: Lost, last: bool, progress: &mut Progress) -> AcquireError {
         match lost {
             Lost::NoQuorum(error) => AcquireError::NoQuorum(Box::new(error)),
             Lost::ValidityExhausted { elapsed } => {
                 AcquireError::ValidityExhausted { ttl: self.terms.ttl.as_duration(), elapsed }
             }
-            Lost::Refused if last || !progress.looked => {
-                progress.looked = true;
-                let held = look(&self.shared, &self.keys, &self.resources, self.terms.node_timeout).await;
+            Lost::Refused => {
+                let known = progress.holder(self.shared.now()).filter(|_| !last);
+                let held = match known {
+                    Some(held) => held,
+                    None => look(&self.shared, &self.keys, &self.resources, self.terms.node_timeout).await,
+                };
+                progress.holder = Some((held.clone(), self.shared.now()));
                 AcquireError::Held(Box::new(held))
             }
-            Lost::Refused => match progress.last.take() {
-                Some(held @ AcquireError::Held(_)) => held,
-                _ => AcquireError::Held(Box::new(Held::nobody(&self.resources, self.shared.nodes.len()))),
-            },
         }
     }
 
@@ -163,13 +189,11 @@ impl Acquiring {
 }
 
 impl Stop {
-    fn into_error(self, progress: &mut Progress) -> AcquireError {
+    fn into_error(self, last: Option<AcquireError>) -> AcquireError {
         match self {
             Self::Cancelled => AcquireError::Cancelled,
             Self::ShutDown => AcquireError::ShutDown,
-            Self::Deadline(after) => {
-                AcquireError::Deadline { after, last: progress.last.take().map(Box::new) }
-            }
+            Self::Deadline(after) => AcquireError::Deadline { after, last: last.map(Box::new) },
         }
     }
 }

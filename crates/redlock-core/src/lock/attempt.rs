@@ -10,6 +10,7 @@ use crate::mutants::{self, Mutant};
 use crate::options::Terms;
 use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
 use crate::shared::{Shared, deadline};
+use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
     Acquire, BackendError, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum, NodeFault, Reply,
 };
@@ -43,7 +44,7 @@ impl Attempt {
         keys: Keys,
         value: LockValue,
     ) -> Self {
-        let claim = Claim { keys, value };
+        let claim = Claim::sending(keys, value, &shared.nodes);
         let started = shared.now();
         let round = Round::new(shared.quorum(), terms.limits.drift.valid_until(started, terms.ttl));
         let acquire = Acquire::new(claim.keys.clone(), claim.value.clone(), terms.ttl);
@@ -58,8 +59,15 @@ impl Attempt {
         let now = self.shared.now();
         let loss = match decision {
             Decision::Won { valid_until } => {
-                // Late grants belong to the lease: dropped, the stragglers finish in the background.
-                self.in_flight = None;
+                // Late grants belong to the lease.
+                if let Some(stragglers) = self.in_flight.take() {
+                    let traces = Arc::clone(&self.claim.traces);
+                    // What they say tells a release what it has to undo.
+                    let heard = move |node, reply: &Result<_, _>| {
+                        traces.answered(node, granted(reply.clone()).as_ref().copied());
+                    };
+                    self.shared.leave_to(stragglers, "acquire", heard);
+                }
                 return Ok((self.claim.clone(), self.believed(valid_until, now)));
             }
             Decision::Lost(loss) => loss,
@@ -88,7 +96,9 @@ impl Attempt {
     }
 
     fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
-        let vote = match granted(reply) {
+        let granted = granted(reply);
+        self.claim.traces.answered(node, granted.as_ref().copied());
+        let vote = match granted {
             Ok(true) => Vote::Yes,
             Ok(false) => Vote::No,
             Err(error) => {
@@ -117,13 +127,18 @@ impl Attempt {
     }
 
     fn take_roll_back(&mut self) -> Option<RollBack> {
+        // What was certainly not sent, as to a node that is known to be dead, needs no release.
+        let nodes = self.round.not_refused().filter(|node| self.claim.traces.of(*node) != Trace::Nothing);
         Some(RollBack {
+            nodes: nodes.collect(),
             in_flight: self.in_flight.take()?,
             shared: Arc::clone(&self.shared),
             runtime: self.runtime.clone(),
-            claim: self.claim.clone(),
-            limit: self.terms.node_timeout,
-            nodes: self.round.not_refused().collect(),
+            sending: Sending {
+                claim: self.claim.clone(),
+                limit: self.terms.node_timeout,
+                lease: self.terms.ttl.as_duration(),
+            },
         })
     }
 }
@@ -140,8 +155,7 @@ impl Drop for Attempt {
 struct RollBack {
     shared: Arc<Shared>,
     runtime: Handle,
-    claim: Claim,
-    limit: Duration,
+    sending: Sending,
     nodes: Vec<usize>,
     in_flight: InFlight,
 }
@@ -159,8 +173,9 @@ impl RollBack {
         let tasks = self.shared.nodes.tasks().clone();
         let runtime = self.runtime.clone();
         tasks.spawn(&runtime, async move {
+            let (shared, sending) = (Arc::clone(&self.shared), self.sending.clone());
             self.late_grants().await;
-            release.finish().await;
+            until_confirmed(&shared, release, &sending).await;
         });
     }
 
@@ -168,14 +183,21 @@ impl RollBack {
     /// second time (after `NOSCRIPT`) may have come behind that one.
     async fn late_grants(mut self) {
         while let Some((node, reply)) = self.in_flight.next().await {
-            if matches!(granted(reply), Ok(true)) && !mutants::active(Mutant::RollBackOnlyYes) {
-                self.release([node]).finish().await;
+            let granted = granted(reply);
+            self.sending.claim.traces.answered(node, granted.as_ref().copied());
+            match granted {
+                Ok(true) if !mutants::active(Mutant::RollBackOnlyYes) => {
+                    until_confirmed(&self.shared, self.release([node]), &self.sending).await;
+                }
+                Ok(_) => {}
+                Err(error) => drop(self.shared.fault(node, error, "acquire")),
             }
         }
     }
 
     fn release(&self, nodes: impl IntoIterator<Item = usize>) -> InFlight {
-        self.shared.nodes.send_to(nodes, self.claim.release().into(), deadline(self.limit))
+        let Sending { claim, limit, .. } = &self.sending;
+        self.shared.nodes.send_to(nodes, claim.release().into(), deadline(*limit))
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{ExtendError, LockLost, LossReason, Moment, ReleaseOutcome};
 
 /// A held lock. It protects until its validity ends, it is released, or it is dropped.
 ///
-/// - **Drop** hands the release to a background task of the runtime in which the lock was acquired. Where that runtime is
-///   gone, the lock ends with its ttl. Prefer [`release`](Self::release), which says what happened.
+/// - **Drop** hands the release to a background task: of the runtime in which the guard is dropped, or else of the one in which
+///   the lock was acquired. Where neither is left, the lock ends with its ttl. Prefer [`release`](Self::release), which says
+///   what happened.
 /// - **Use [`check`](Self::check) at the moment of use.** A process may pause for longer than its lease; what it began before
 ///   the pause goes on after it.
 ///

@@ -8,9 +8,9 @@ use tokio::runtime::Handle;
 
 use super::LockGuard;
 use crate::lease::{Claim, Lease, NewLease};
-use crate::options::{Options, Terms};
+use crate::options::Terms;
 use crate::shared::Shared;
-use crate::{ConfigError, ExtendError, LockValue};
+use crate::{ConfigError, ExtendError, Keys, LockValue};
 
 /// A held lock on its way to another process: what [`LockGuard::detach`] gives and
 /// [`Redlock::adopt`](crate::Redlock::adopt) takes.
@@ -43,6 +43,16 @@ pub enum AdoptError {
     NoRuntime,
 }
 
+impl AdoptError {
+    /// Whether the same ticket may be adopted if it is tried again at once.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotConfirmed(error) => error.is_retryable(),
+            Self::Config(_) | Self::ShutDown | Self::NoRuntime => false,
+        }
+    }
+}
+
 impl LockTicket {
     pub(super) fn of(lease: &Lease) -> Self {
         Self {
@@ -66,17 +76,17 @@ impl LockTicket {
 /// Confirms the ticket's lock by a quorum and takes it over.
 pub(crate) async fn adopt(
     shared: &Arc<Shared>,
-    options: &Options,
-    terms: impl FnOnce(&Options) -> Result<Terms, ConfigError>,
+    keys: Keys,
+    terms: Terms,
     ticket: &LockTicket,
 ) -> Result<LockGuard, AdoptError> {
     let Ok(runtime) = Handle::try_current() else { return Err(AdoptError::NoRuntime) };
     if shared.closed.is_cancelled() {
         return Err(AdoptError::ShutDown);
     }
-    let keys = shared.format.keys(&ticket.resources)?;
-    let terms = terms(&Options { ttl: ticket.ttl, ..options.clone() })?;
-    let claim = Claim { keys, value: LockValue::from_bytes(ticket.value.as_slice()) };
+    // A shutdown waits until this is over.
+    let _counted = shared.nodes.tasks().token();
+    let claim = Claim::adopted(keys, LockValue::from_bytes(ticket.value.as_slice()), &shared.nodes);
     let adopted = Lease::adopt(NewLease {
         shared: Arc::clone(shared),
         resources: ticket.resources.clone().into(),
@@ -87,7 +97,13 @@ pub(crate) async fn adopt(
         runtime,
         auto: None,
     });
-    Ok(LockGuard::new(adopted.await?))
+    let guard = LockGuard::new(adopted.await?);
+    if shared.closed.is_cancelled() {
+        // It may have missed the new lease. Given out of hand again, not released: the ticket stays good.
+        let _ = guard.detach().await;
+        return Err(AdoptError::ShutDown);
+    }
+    Ok(guard)
 }
 
 impl fmt::Debug for LockTicket {

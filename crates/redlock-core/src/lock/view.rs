@@ -1,5 +1,6 @@
 //! What a quorum of nodes says stands in the keys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::quorum::Quorum;
@@ -30,7 +31,7 @@ pub(crate) enum Consensus {
 }
 
 /// Who is in the way of an acquisition of these keys.
-pub(super) async fn look(shared: &Shared, keys: &Keys, resources: &[String], limit: Duration) -> Held {
+pub(super) async fn look(shared: &Arc<Shared>, keys: &Keys, resources: &[String], limit: Duration) -> Held {
     let views = inspect(shared, keys, limit).await;
     let total = shared.nodes.len();
     let mut held = Held::nobody(resources, total);
@@ -54,7 +55,7 @@ pub(super) async fn look(shared: &Shared, keys: &Keys, resources: &[String], lim
 }
 
 /// Asks all nodes what stands in the keys, until that is clear for each key or every node has answered.
-pub(crate) async fn inspect(shared: &Shared, keys: &Keys, limit: Duration) -> Views {
+pub(crate) async fn inspect(shared: &Arc<Shared>, keys: &Keys, limit: Duration) -> Views {
     let mut views = Views { quorum: shared.quorum(), states: Vec::new(), faults: Vec::new() };
     let mut in_flight = shared.send(LockCommand::Inspect(Inspect::new(keys.clone())), limit);
     while let Some((node, reply)) = in_flight.next().await {
@@ -66,6 +67,7 @@ pub(crate) async fn inspect(shared: &Shared, keys: &Keys, limit: Duration) -> Vi
             break;
         }
     }
+    shared.leave(in_flight, "inspect");
     views
 }
 

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Tasks;
-use crate::{Backend, BackendError, Command, FaultKind, Reply, Sent};
+use crate::{Backend, BackendError, Command, Epoch, FaultKind, Reply, Sent};
 
 type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 
@@ -20,6 +20,7 @@ type Call = Pin<Box<dyn Future<Output = Result<Reply, BackendError>> + Send>>;
 /// - The first poll polls every node's call, in the order of the nodes, before anything is said: what is sent afterwards
 ///   comes behind it on every node.
 /// - A node that has not answered by the deadline answers [`BackendError::timeout`] here, whatever its backend does.
+/// - Outside of a tokio runtime nothing is sent, and every node answers that.
 /// - **Dropping it drops nothing that was sent:** calls without an answer go on in a counted background task of the
 ///   runtime in which they began. (`redis` skips a request whose receiver is gone before it is written: 15,000 cycles left
 ///   up to 1,415 keys.)
@@ -39,9 +40,12 @@ impl InFlight {
         backends: impl Iterator<Item = (usize, Arc<dyn Backend>)>,
         command: &Arc<Command>,
         deadline: Instant,
-        tasks: Tasks,
+        (tasks, epochs): (Tasks, Epochs),
     ) -> Self {
-        let calls = backends.map(|(node, backend)| (node, call(backend, Arc::clone(command), deadline)));
+        let calls = backends.map(|(node, backend)| {
+            let epochs = epochs.clone();
+            (node, call(backend, Arc::clone(command), deadline, move |reply| epochs.heard(node, reply)))
+        });
         let calls: Vec<_> = calls.collect();
         let answered = VecDeque::with_capacity(calls.len());
         Self {
@@ -85,9 +89,9 @@ impl InFlight {
         self.launched
     }
 
-    /// Whether every node has answered, taken or not.
+    /// Whether every node has answered, and every answer was taken.
     pub fn is_settled(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.answered.is_empty()
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
@@ -104,7 +108,11 @@ impl InFlight {
     /// Polls every call once. N is small: this is cheaper than a waker for each.
     fn advance(&mut self, context: &mut Context<'_>) {
         if !self.launched {
-            self.launch_in(Handle::try_current().ok());
+            self.launched = true;
+            self.runtime = Handle::try_current().ok();
+            if self.runtime.is_none() {
+                self.fail_all(&no_runtime());
+            }
         }
         let answered = &mut self.answered;
         self.calls.retain_mut(|(node, call)| match call.as_mut().poll(context) {
@@ -115,19 +123,12 @@ impl InFlight {
             Poll::Pending => true,
         });
         if !self.calls.is_empty() && self.out_of_time(context) {
-            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(BackendError::timeout()))));
+            self.fail_all(&BackendError::timeout());
         }
     }
 
-    /// Outside of a runtime there are no timers: nothing is sent, and nothing panics.
-    fn launch_in(&mut self, runtime: Option<Handle>) {
-        self.launched = true;
-        if runtime.is_none() {
-            let refuse =
-                || BackendError::new(FaultKind::Unreachable, Sent::No, "awaited outside of a tokio runtime");
-            self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(refuse()))));
-        }
-        self.runtime = runtime;
+    fn fail_all(&mut self, error: &BackendError) {
+        self.answered.extend(self.calls.drain(..).map(|(node, _)| (node, Err(error.clone()))));
     }
 
     fn out_of_time(&mut self, context: &mut Context<'_>) -> bool {
@@ -137,9 +138,40 @@ impl InFlight {
     }
 }
 
-fn call(backend: Arc<dyn Backend>, command: Arc<Command>, deadline: Instant) -> Call {
+fn call(
+    backend: Arc<dyn Backend>,
+    command: Arc<Command>,
+    deadline: Instant,
+    heard: impl FnOnce(&Reply) + Send + 'static,
+) -> Call {
     // Through the reference: `Arc<dyn Backend>` is a backend, too, and would box the future once more.
-    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await })
+    Box::pin(async move { Backend::execute(&*backend, &command, deadline).await.inspect(heard) })
+}
+
+/// The latest epoch that was heard of each node.
+#[derive(Clone)]
+pub(super) struct Epochs(Arc<[Mutex<Option<Epoch>>]>);
+
+impl Epochs {
+    pub(super) fn of(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| Mutex::default()).collect())
+    }
+
+    pub(super) fn latest(&self, node: usize) -> Option<Epoch> {
+        *self.0.get(node)?.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self, node: usize, reply: &Reply) {
+        if let Some(slot) = self.0.get(node) {
+            let mut latest = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = (*latest).max(Some(reply.epoch));
+        }
+    }
+}
+
+/// Without a runtime there is no timer by which to give up.
+fn no_runtime() -> BackendError {
+    BackendError::new(FaultKind::Unreachable, Sent::No, "outside of a tokio runtime")
 }
 
 impl Drop for InFlight {

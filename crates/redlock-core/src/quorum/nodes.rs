@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::fan_out::Epochs;
 use super::{InFlight, Quorum, Tasks};
-use crate::{Backend, Capabilities, Command, NodeName};
+use crate::{Backend, Capabilities, Command, Epoch, NodeName};
 
 /// The backends of one deployment, in a fixed order; a node is meant by its index. Cheap to clone.
 #[derive(Clone)]
 pub struct Nodes {
     backends: Arc<[Arc<dyn Backend>]>,
+    epochs: Epochs,
     tasks: Tasks,
 }
 
@@ -49,7 +51,7 @@ impl Nodes {
         });
         match twin {
             Some(name) => Err(NodesError::Duplicate(name)),
-            None => Ok(Self { backends: backends.into(), tasks }),
+            None => Ok(Self { epochs: Epochs::of(backends.len()), backends: backends.into(), tasks }),
         }
     }
 
@@ -72,6 +74,11 @@ impl Nodes {
     /// The name of the node with that index; empty for an index that does not exist.
     pub fn name(&self, node: usize) -> NodeName {
         self.backends.get(node).map_or_else(|| NodeName::new(""), |backend| backend.node().clone())
+    }
+
+    /// The latest connection to that node of which an answer was heard.
+    pub(crate) fn epoch(&self, node: usize) -> Option<Epoch> {
+        self.epochs.latest(node)
     }
 
     /// What every node can do.
@@ -98,7 +105,7 @@ impl Nodes {
             let backend = Arc::clone(self.backends.get(node)?);
             Some((node, backend))
         });
-        InFlight::new(calls, &command, deadline, self.tasks.clone())
+        InFlight::new(calls, &command, deadline, (self.tasks.clone(), self.epochs.clone()))
     }
 
     /// The background work of these nodes.

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Counts background work, so that a shutdown can wait for it. Cheap to clone; clones count together.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +14,11 @@ impl Tasks {
     /// Runs `work` on `runtime`. Where that runtime has shut down, `work` is dropped.
     pub fn spawn(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn_on(work, runtime);
+    }
+
+    /// Counts as one of them for as long as it lives.
+    pub(crate) fn token(&self) -> TaskTrackerToken {
+        self.0.token()
     }
 
     /// How many are under way.

@@ -13,6 +13,7 @@ use redlock_core::{
 use tokio::time::Instant;
 
 use super::harness::{Harness, Plant};
+use super::network::NetworkHarness;
 
 /// How long after its deadline a command may answer: the time of a busy machine, not of a network.
 const SLACK: Duration = Duration::from_millis(500);
@@ -168,6 +169,11 @@ impl<'h> Bench<'h> {
     pub(crate) async fn stall(&self, stalled: bool) -> Result<(), Stop> {
         let done = self.harness.stall(stalled).await;
         if done { Ok(()) } else { Err(Stop::Skip("the harness cannot stall the node".to_owned())) }
+    }
+
+    pub(crate) fn network(&self) -> Result<&'h NetworkHarness, Stop> {
+        let network = self.harness.network();
+        network.ok_or_else(|| Stop::Skip("the harness has no network".to_owned()))
     }
 
     pub(crate) async fn pass(&self, time: Duration) {

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use redlock_core::{Backend, Key, LockValue, TokioClock};
 use redlock_memory::MemoryNode;
 
+use super::NetworkHarness;
+
 /// The backend under test, and what the suite needs besides: a way to let time pass, and where possible a way behind
 /// the backend's back.
 ///
@@ -35,6 +37,11 @@ pub trait Harness: Send + Sync {
     /// default.
     async fn stall(&self, _stalled: bool) -> bool {
         false
+    }
+
+    /// The network between the backend and its server, where there is one to make faults in. Default: none.
+    fn network(&self) -> Option<&NetworkHarness> {
+        None
     }
 }
 

@@ -29,7 +29,9 @@ mod contract;
 mod data;
 mod harness;
 mod lease;
+mod network;
 mod on_server;
+mod over_network;
 mod release;
 mod report;
 
@@ -43,6 +45,7 @@ use redlock_core::{Entropy, OsEntropy};
 use bench::{Bench, Check, Stop};
 
 pub use harness::{Harness, OnMemory, Plain, Plant};
+pub use network::NetworkHarness;
 pub use on_server::OnServer;
 pub use report::{NonConformance, Report, Verdict};
 
@@ -53,6 +56,37 @@ const LOCK_FAMILY: [&[Check]; 6] =
 ///
 /// All checks run, also after one has failed: the error's report names each.
 pub async fn lock_family(harness: &dyn Harness) -> Result<Report, NonConformance> {
+    run(harness, LOCK_FAMILY.into_iter().flatten().collect()).await
+}
+
+/// As [`lock_family`], and what the contract says about a network: that nothing is sent twice when a reply is lost, that
+/// a node which is dead, stopped or behind a black hole costs no more than the deadline, that nothing is said to be
+/// unsent which is executed after all, and that the backend is in use again when the fault is over.
+///
+/// ```no_run
+/// # use redlock_core::Backend;
+/// # fn connect(url: String) -> impl Backend { redlock_memory::MemoryNode::new(url) }
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use redlock_testkit::conformance::{self, NetworkHarness};
+/// use redlock_testkit::server::RedisServer;
+/// // In place of `connect`: your backend, from a URL.
+/// let harness = NetworkHarness::new(RedisServer::start()?, |url| connect(url))?;
+/// let report = conformance::contract_over_network(&harness).await?;
+/// assert!(report.skipped().is_empty());
+/// # Ok(()) }
+/// ```
+pub async fn contract_over_network(harness: &NetworkHarness) -> Result<Report, NonConformance> {
+    // The faults last: a backend that does not come back fails what follows, too.
+    run(harness, LOCK_FAMILY.into_iter().flatten().chain(over_network::CHECKS).collect()).await
+}
+
+/// Runs the checks with that name, or of that module (`"network::"`): to look into one that failed.
+pub async fn only(harness: &dyn Harness, name: &str) -> Result<Report, NonConformance> {
+    let all = LOCK_FAMILY.into_iter().flatten().chain(over_network::CHECKS);
+    run(harness, all.filter(|check| check.name.starts_with(name)).collect()).await
+}
+
+async fn run(harness: &dyn Harness, checks: Vec<&'static Check>) -> Result<Report, NonConformance> {
     let mut report = Report::default();
     let mut random = [0; 8];
     if let Err(error) = OsEntropy.fill(&mut random) {
@@ -60,7 +94,7 @@ pub async fn lock_family(harness: &dyn Harness) -> Result<Report, NonConformance
         return report.into_result();
     }
     let bench = Bench::new(harness, random);
-    for check in LOCK_FAMILY.into_iter().flatten() {
+    for check in checks {
         report.add(check.name, verdict((check.run)(&bench).await));
     }
     bench.clean_up().await;

@@ -36,15 +36,6 @@ impl OnServer {
     pub fn server(&self) -> &RedisServer {
         &self.server
     }
-
-    fn planted(&self, key: &Key, plant: Plant) -> Result<(), ServerError> {
-        let key = key.as_str().as_bytes();
-        match plant {
-            Plant::Forever(value) => self.server.command([b"SET".as_slice(), key, value.as_bytes()])?,
-            Plant::Foreign => self.server.command([b"HSET".as_slice(), key, b"field", b"value"])?,
-        };
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -54,7 +45,7 @@ impl Harness for OnServer {
     }
 
     async fn plant(&self, key: &Key, plant: Plant) -> bool {
-        self.planted(key, plant).is_ok()
+        put(&self.server, key, plant).is_ok()
     }
 
     async fn stall(&self, stalled: bool) -> bool {
@@ -67,4 +58,14 @@ impl fmt::Debug for OnServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnServer").field("server", &self.server).finish_non_exhaustive()
     }
+}
+
+/// Puts that into the key, behind the backend's back.
+pub(super) fn put(server: &RedisServer, key: &Key, plant: Plant) -> Result<(), ServerError> {
+    let key = key.as_str().as_bytes();
+    match plant {
+        Plant::Forever(value) => server.command([b"SET".as_slice(), key, value.as_bytes()])?,
+        Plant::Foreign => server.command([b"HSET".as_slice(), key, b"field", b"value"])?,
+    };
+    Ok(())
 }

@@ -1,0 +1,163 @@
+//! Releases that a node has not confirmed are repeated, by one background task for each such node, until it has confirmed
+//! them or the lease would have ended.
+//!
+//! A release is confirmed where the node has executed it and nothing that was sent before can come after it. Otherwise:
+//! - The node did not answer: one of the releases is sent again every [`RETRY`], and all of them once that is answered, so
+//!   that a dead node costs next to nothing and is clean as soon as it is back.
+//! - It answered, but over a connection that has replaced the one of an acquire without an answer: the network may yet
+//!   deliver that (a late `SET` was seen 27 s after its connection was closed). Sent again after [`AGAIN`].
+
+mod queue;
+mod trace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::sleep_until;
+
+pub(crate) use queue::Unconfirmed;
+use queue::{Debt, Verdict};
+pub(crate) use trace::{Trace, Traces};
+
+use crate::lease::Claim;
+use crate::quorum::InFlight;
+use crate::shared::{Shared, deadline};
+use crate::{BackendError, Event, Reply};
+
+/// Between two attempts at a node that does not answer.
+const RETRY: Duration = Duration::from_millis(200);
+/// After a release that was answered, while an acquire may still be under way.
+const AGAIN: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16), Duration::from_secs(64)];
+/// So many releases are on their way to a node that has come back at the same time.
+const AT_ONCE: usize = 64;
+
+/// A release that was sent, and for how long it may be worth repeating.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending {
+    pub(crate) claim: Claim,
+    /// How long a node may take to answer.
+    pub(crate) limit: Duration,
+    /// How long a node may keep what is released.
+    pub(crate) lease: Duration,
+}
+
+/// Waits for the answers to a release, and repeats it at the nodes that do not confirm it.
+pub(crate) async fn until_confirmed(shared: &Arc<Shared>, mut release: InFlight, sending: &Sending) {
+    while let Some((node, reply)) = release.next().await {
+        answered(shared, node, &reply, sending);
+    }
+}
+
+/// Takes note of one node's answer to a release, and sees to the repeats.
+pub(crate) fn answered(
+    shared: &Arc<Shared>,
+    node: usize,
+    reply: &Result<Reply, BackendError>,
+    sending: &Sending,
+) {
+    let mut debt = Debt::new(sending.clone());
+    let verdict = debt.judge(node, reply);
+    if keep(shared, node, debt, verdict)
+        && let Ok(runtime) = Handle::try_current()
+        && shared.unconfirmed.begin_service(node)
+    {
+        let service = Service { shared: Arc::clone(shared), node, over: false };
+        shared.nodes.tasks().spawn(&runtime, service.run());
+    }
+}
+
+/// Whether the release stays on the list.
+fn keep(shared: &Shared, node: usize, debt: Debt, verdict: Verdict) -> bool {
+    let given_up = match verdict {
+        Verdict::Confirmed => false,
+        // What may still come of the network is not waited for in a shutdown.
+        Verdict::Repeat { answered: true } if shared.closed.is_cancelled() => false,
+        Verdict::Repeat { .. } => return shared.unconfirmed.push(node, debt, || unconfirmed(shared, node)),
+        Verdict::Hopeless => true,
+    };
+    if given_up {
+        unconfirmed(shared, node);
+    }
+    false
+}
+
+fn unconfirmed(shared: &Shared, node: usize) {
+    shared.observers.emit(|| Event::ReleaseUnconfirmed { node: shared.nodes.name(node) });
+}
+
+/// The task that repeats the releases of one node, as long as there are any.
+struct Service {
+    shared: Arc<Shared>,
+    node: usize,
+    over: bool,
+}
+
+impl Service {
+    async fn run(mut self) {
+        while let Some(due) = self.shared.unconfirmed.next_due_or_end_service(self.node) {
+            // A shutdown has everything tried once more, at once; the rest is left to the ttl.
+            let last = self.shared.closed.run_until_cancelled(sleep_until(due)).await.is_none();
+            self.pass(last).await;
+            if last {
+                self.shared.unconfirmed.end_service(self.node);
+                break;
+            }
+        }
+        self.over = true;
+    }
+
+    async fn pass(&self, all: bool) {
+        let mut due =
+            self.shared.unconfirmed.take_due(self.node, all, || unconfirmed(&self.shared, self.node));
+        if due.is_empty() {
+            return;
+        }
+        // One to see whether anybody is there.
+        let rest = due.split_off(1);
+        if !self.repeat(due).await {
+            for mut debt in rest {
+                debt.due = deadline(RETRY);
+                keep(&self.shared, self.node, debt, Verdict::Repeat { answered: false });
+            }
+            return;
+        }
+        let mut rest = rest.into_iter();
+        loop {
+            let some: Vec<_> = rest.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                return;
+            }
+            self.repeat(some).await;
+        }
+    }
+
+    /// Whether the node has answered any of them.
+    async fn repeat(&self, debts: Vec<Debt>) -> bool {
+        let mut sent = Vec::with_capacity(debts.len());
+        for debt in debts {
+            let (command, until) = (debt.sending.claim.release().into(), deadline(debt.sending.limit));
+            let mut release = self.shared.nodes.send_to([self.node], command, until);
+            release.launch().await;
+            sent.push((debt, release));
+        }
+        let mut any = false;
+        for (mut debt, mut release) in sent {
+            let Some((_, reply)) = release.next().await else { continue };
+            any |= reply.is_ok();
+            let verdict = debt.judge(self.node, &reply);
+            keep(&self.shared, self.node, debt, verdict);
+        }
+        any
+    }
+}
+
+impl Drop for Service {
+    /// Where its runtime ends before it does, the next release that is not confirmed begins another.
+    fn drop(&mut self) {
+        if !self.over {
+            self.shared.unconfirmed.end_service(self.node);
+        }
+    }
+}

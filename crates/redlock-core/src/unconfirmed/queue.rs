@@ -1,0 +1,158 @@
+//! The releases that nodes owe a confirmation for, and what an answer says about one; without I/O.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::{AGAIN, RETRY, Sending, Trace};
+use crate::shared::deadline;
+use crate::{BackendError, LockReply, Released, Reply};
+
+/// At one node; of more than that the oldest, whose leases end first, are left to their ttl.
+const MOST: usize = 1024;
+
+/// A release that a node has not confirmed.
+#[derive(Debug)]
+pub(super) struct Debt {
+    pub(super) sending: Sending,
+    pub(super) due: Instant,
+    until: Instant,
+    /// When the node answered for the first time.
+    first_answer: Option<Instant>,
+    /// How often the node has answered.
+    answers: usize,
+}
+
+/// What an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing of the claim stands at the node, nor can it come.
+    Confirmed,
+    /// It must be sent again when it is due.
+    Repeat {
+        /// Whether the node has answered at all.
+        answered: bool,
+    },
+    /// It would fail again.
+    Hopeless,
+}
+
+impl Debt {
+    pub(super) fn new(sending: Sending) -> Self {
+        let now = Instant::now();
+        Self { due: now, until: deadline(sending.lease), first_answer: None, answers: 0, sending }
+    }
+
+    pub(super) fn judge(&mut self, node: usize, reply: &Result<Reply, BackendError>) -> Verdict {
+        let trace = self.sending.claim.traces.of(node);
+        match reply {
+            _ if trace == Trace::Nothing => Verdict::Confirmed,
+            Ok(reply) if self.is_confirmed(trace, reply) => Verdict::Confirmed,
+            Ok(_) => self.again(),
+            Err(error) if error.is_retryable() => {
+                self.due = deadline(RETRY);
+                Verdict::Repeat { answered: false }
+            }
+            Err(_) => Verdict::Hopeless,
+        }
+    }
+
+    /// Whether nothing can come behind this answer.
+    fn is_confirmed(&self, trace: Trace, reply: &Reply) -> bool {
+        let keys = u64::try_from(self.sending.claim.keys.len()).unwrap_or(u64::MAX);
+        let removed = matches!(
+            &reply.answer,
+            crate::Answer::Lock(LockReply::Released(Released { removed, .. })) if *removed == keys
+        );
+        // What was removed had been planted, and nothing is planted twice. And on one connection nothing overtakes.
+        removed || trace == Trace::Answered || trace == Trace::Open(Some(reply.epoch))
+    }
+
+    fn again(&mut self) -> Verdict {
+        let pause = AGAIN.get(self.answers).copied();
+        self.answers = self.answers.saturating_add(1);
+        let first = *self.first_answer.get_or_insert_with(Instant::now);
+        let due = pause.and_then(|pause| first.checked_add(pause)).filter(|due| *due < self.until);
+        match due {
+            Some(due) => {
+                self.due = due.max(Instant::now());
+                Verdict::Repeat { answered: true }
+            }
+            None => Verdict::Confirmed,
+        }
+    }
+}
+
+/// The lists, by node.
+#[derive(Debug)]
+pub(crate) struct Unconfirmed(Vec<Mutex<Queue>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    debts: VecDeque<Debt>,
+    /// Whether a task sees to them.
+    served: bool,
+}
+
+impl Unconfirmed {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self((0..nodes).map(|_| Mutex::default()).collect())
+    }
+
+    /// How many there are, over all nodes.
+    pub(crate) fn len(&self) -> usize {
+        (0..self.0.len()).filter_map(|node| self.queue(node)).map(|queue| queue.debts.len()).sum()
+    }
+
+    /// Puts it on the list; `given_up` tells of one that had to make room for it.
+    pub(super) fn push(&self, node: usize, debt: Debt, given_up: impl FnOnce()) -> bool {
+        let Some(mut queue) = self.queue(node) else { return false };
+        queue.debts.push_back(debt);
+        let full = queue.debts.len() > MOST && queue.debts.pop_front().is_some();
+        drop(queue);
+        if full {
+            given_up();
+        }
+        true
+    }
+
+    /// Whether nobody serves the node yet; from now on somebody does.
+    pub(super) fn begin_service(&self, node: usize) -> bool {
+        self.queue(node).is_some_and(|mut queue| !std::mem::replace(&mut queue.served, true))
+    }
+
+    pub(super) fn end_service(&self, node: usize) {
+        if let Some(mut queue) = self.queue(node) {
+            queue.served = false;
+        }
+    }
+
+    /// When something is due; the service ends with the last.
+    pub(super) fn next_due_or_end_service(&self, node: usize) -> Option<Instant> {
+        let mut queue = self.queue(node)?;
+        let due = queue.debts.iter().map(|debt| debt.due).min();
+        queue.served = due.is_some();
+        due
+    }
+
+    /// What is due, or everything; without what needs no repeat any more.
+    pub(super) fn take_due(&self, node: usize, all: bool, mut given_up: impl FnMut()) -> Vec<Debt> {
+        let Some(mut queue) = self.queue(node) else { return Vec::new() };
+        let now = Instant::now();
+        let debts = std::mem::take(&mut queue.debts).into_iter();
+        let (due, later): (Vec<_>, _) = debts.partition(|debt| all || debt.due <= now);
+        queue.debts = later.into();
+        drop(queue);
+        let wanted = due.into_iter().filter(|debt| debt.sending.claim.traces.of(node) != Trace::Nothing);
+        let (alive, over): (Vec<_>, Vec<_>) = wanted.partition(|debt| debt.until > now);
+        for _ in over {
+            given_up();
+        }
+        alive
+    }
+
+    fn queue(&self, node: usize) -> Option<MutexGuard<'_, Queue>> {
+        self.0.get(node).map(|queue| queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

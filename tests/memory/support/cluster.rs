@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use redlock_core::{Key, KeyState, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock};
+use redlock_memory::MemoryNode;
+use redlock_testkit::{FaultyLink, Plan};
+
+use super::ms;
+
+pub(crate) type Link = FaultyLink<MemoryNode>;
+
+/// The lease of every client here, unless a test says otherwise; its nodes have 50 ms to answer.
+pub(crate) const TTL: Duration = Duration::from_secs(1);
+/// What of it may be believed: less 1 % and 2 ms.
+pub(crate) const VALIDITY: Duration = Duration::from_millis(988);
+
+/// Embedded nodes in virtual time, each behind a link whose delivery a test decides.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) links: Vec<Link>,
+}
+
+impl Cluster {
+    pub(crate) fn of(nodes: usize) -> Self {
+        Self { links: MemoryNode::cluster_on(TokioClock::new(), nodes).into_iter().map(Link::new).collect() }
+    }
+
+    /// The same nodes behind links of their own, for a client with other connections.
+    pub(crate) fn other_links(&self) -> Self {
+        Self { links: self.links.iter().map(|link| Link::new(link.inner().clone())).collect() }
+    }
+
+    /// A client with that holder's name; its tokens and its jitter follow from it.
+    pub(crate) fn client(&self, name: &str) -> Redlock {
+        self.builder(name).build().expect("a valid configuration")
+    }
+
+    pub(crate) fn builder(&self, name: &str) -> RedlockBuilder {
+        Redlock::builder()
+            .nodes(self.links.clone())
+            .clock(TokioClock::new())
+            .entropy(SeededEntropy::new(name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte))))
+            .holder_name(name)
+            .ttl(TTL)
+            .retry(RetryPolicy { retries: Some(3), delay: ms(20), jitter: ms(10) })
+    }
+
+    pub(crate) fn always(&self, plan: &Plan) {
+        for link in &self.links {
+            link.always(plan.clone());
+        }
+    }
+
+    pub(crate) fn once(&self, command: &'static str, plan: &Plan) {
+        for link in &self.links {
+            link.once(command, plan.clone());
+        }
+    }
+
+    /// Whether no node holds any key.
+    pub(crate) fn is_free(&self) -> bool {
+        self.links.iter().all(|link| link.inner().is_empty())
+    }
+
+    /// How many commands of that name have reached their nodes.
+    pub(crate) fn count(&self, command: &str) -> usize {
+        let logs = self.links.iter().flat_map(FaultyLink::log);
+        logs.filter(|delivery| delivery.command.name() == command).count()
+    }
+
+    /// How many commands were sent, those on their way included.
+    pub(crate) fn sent(&self) -> usize {
+        self.links.iter().map(|link| link.log().len() + link.pending()).sum()
+    }
+
+    /// Whose lock each node holds; empty where it holds none.
+    pub(crate) fn holders(&self, resource: &str) -> Vec<String> {
+        let key = Key::new(format!("redlock:{resource}"));
+        let name = |link: &Link| match link.inner().peek(&key) {
+            KeyState::Held { value, .. } => {
+                value.holder().and_then(|holder| holder.name).unwrap_or_else(|| "?".to_owned())
+            }
+            KeyState::Foreign { kind, .. } => kind,
+            KeyState::Free => String::new(),
+        };
+        self.links.iter().map(name).collect()
+    }
+
+    /// How long each node keeps the key.
+    pub(crate) fn remaining(&self, resource: &str) -> Vec<Duration> {
+        let key = Key::new(format!("redlock:{resource}"));
+        let remaining = |link: &Link| match link.inner().peek(&key) {
+            KeyState::Held { remaining, .. } => remaining.unwrap_or(Duration::MAX),
+            KeyState::Free | KeyState::Foreign { .. } => Duration::ZERO,
+        };
+        self.links.iter().map(remaining).collect()
+    }
+
+    /// Long enough for every roll-back and straggler to end, and far below the ttl.
+    pub(crate) async fn quiet(&self) {
+        tokio::time::sleep(ms(200)).await;
+        for link in &self.links {
+            link.settle().await;
+        }
+    }
+}
