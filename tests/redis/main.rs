@@ -11,6 +11,8 @@ mod cancel_storm;
 mod conformance;
 mod cut_link;
 mod describe;
+mod duplicate_servers;
+mod error_table;
 mod late_write;
 mod leaks;
 mod nodes_in_turn;
