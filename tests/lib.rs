@@ -1,6 +1,28 @@
-//! The tests of the workspace as a whole live in the lanes beside this file.
+//! The tests of the workspace as a whole live in the lanes beside this file; this is what several of them share.
 //!
 //! The code of every text that is no crate's documentation is tested here, by the lane `doc`.
+
+#![allow(
+    clippy::expect_used,
+    reason = "clippy.toml allows it in test functions, and this is what those share"
+)]
+
+use redlock_testkit::server::{Program, RedisServer};
+
+pub mod counter;
+
+/// A running server of each program that there is.
+///
+/// # Panics
+///
+/// Where one does not start.
+pub fn one_of_each() -> Vec<RedisServer> {
+    let start = |program: Program| RedisServer::builder().program(program).start().expect("a server");
+    let servers: Vec<_> = Program::all().expect("a program").into_iter().map(start).collect();
+    let editions: Vec<_> = servers.iter().map(|server| server.edition().expect("an edition")).collect();
+    println!("on {}", editions.join(", "));
+    servers
+}
 
 macro_rules! texts {
     ($($name:ident: $path:literal),+ $(,)?) => {

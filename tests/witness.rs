@@ -3,15 +3,11 @@
 //! `witness COUNTER_ADDRESS TASKS INCREMENTS [LOCK_URL …]`: without a lock URL the tasks do not lock at all, and increments
 //! get lost. The counter stands on a plain server that knows nothing of locks, so it judges from outside.
 
-use std::error::Error;
 use std::time::Duration;
 
 use redlock_core::{Redlock, RetryPolicy};
 use redlock_redis_rs::RedisNode;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
-
-type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use redlock_tests::counter::{Counter, Fallible};
 
 #[tokio::main]
 async fn main() -> Fallible<()> {
@@ -49,44 +45,10 @@ async fn run(address: String, increments: u32, redlock: Option<Redlock>) -> Fall
             Some(redlock) => Some(redlock.acquire("counter").await?),
             None => None,
         };
-        let seen = counter.read().await?;
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        counter.write(seen + 1).await?;
+        counter.increment().await?;
         if let Some(guard) = guard {
             guard.release().await;
         }
     }
     Ok(())
-}
-
-/// A counter that is only ever read and written.
-struct Counter(BufReader<TcpStream>);
-
-impl Counter {
-    async fn connect(address: &str) -> Fallible<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(stream)))
-    }
-
-    async fn read(&mut self) -> Fallible<u64> {
-        self.0.write_all(b"GET counter\r\n").await?;
-        let length: i64 = self.line().await?.strip_prefix('$').ok_or("no bulk string")?.parse()?;
-        let Ok(length) = usize::try_from(length) else { return Ok(0) };
-        let mut text = vec![0; length + 2];
-        self.0.read_exact(&mut text).await?;
-        Ok(std::str::from_utf8(&text)?.trim().parse()?)
-    }
-
-    async fn write(&mut self, value: u64) -> Fallible<()> {
-        self.0.write_all(format!("SET counter {value}\r\n").as_bytes()).await?;
-        let answer = self.line().await?;
-        if answer == "+OK" { Ok(()) } else { Err(answer.into()) }
-    }
-
-    async fn line(&mut self) -> Fallible<String> {
-        let mut line = String::new();
-        self.0.read_line(&mut line).await?;
-        Ok(line.trim_end().to_owned())
-    }
 }

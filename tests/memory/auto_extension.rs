@@ -7,7 +7,7 @@ use crate::support::{Cluster, Link, Recorder, TTL, VALIDITY, ms};
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_extended_when_its_remainder_falls_below_the_threshold() {
-    for (threshold, due) in [(None, VALIDITY - TTL / 3), (Some(ms(600)), VALIDITY - ms(600))] {
+    for (threshold, due) in [(None, VALIDITY - VALIDITY / 3), (Some(ms(600)), VALIDITY - ms(600))] {
         let cluster = Cluster::of(3);
         let mut acquisition = cluster.client("a").acquire("x").auto_extend();
         if let Some(threshold) = threshold {

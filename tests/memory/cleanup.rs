@@ -88,3 +88,20 @@ async fn a_node_that_does_not_answer_is_reported_and_makes_it_cautious() {
     cluster.links[1].restore();
     assert_eq!(cluster.client("a").cleanup().await.removed.len(), 2);
 }
+
+/// Somebody took the expiry everywhere: the nodes cannot tell that it lives, its own instance can.
+/// hazard: 71
+#[tokio::test(start_paused = true)]
+async fn its_own_live_lock_is_left_alone_without_any_expiry() {
+    let cluster = Cluster::of(3);
+    let client = cluster.client("a");
+    let guard = client.acquire("x").await.unwrap();
+    let value = LockValue::from_bytes(guard.identifier());
+    for link in &cluster.links {
+        link.inner().insert(&Key::new("redlock:x"), value.clone(), None);
+    }
+    assert_eq!(client.cleanup().await.removed, []);
+    guard.extend().await.expect("still held");
+    tokio::time::sleep(TTL).await;
+    assert_eq!(client.cleanup().await.removed.len(), 3, "its lease is over, and nobody else ends it");
+}

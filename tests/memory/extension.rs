@@ -162,3 +162,17 @@ async fn an_extension_to_an_impossible_ttl_sends_nothing() {
     }
     assert_eq!(cluster.sent(), sent);
 }
+
+/// Code that listens to a token of its own kind learns of the end, by the clock alone.
+/// hazard: 66
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_token_is_cancelled_when_the_lock_ends() {
+    let cluster = Cluster::of(3);
+    let guard = cluster.client("a").acquire("x").await.unwrap();
+    let token = guard.signal().cancellation_token();
+    cluster.links.iter().for_each(Link::black_hole);
+    sleep(VALIDITY - ms(1)).await;
+    assert!(!token.is_cancelled());
+    sleep(ms(3)).await;
+    assert!(token.is_cancelled());
+}

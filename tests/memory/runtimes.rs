@@ -14,10 +14,12 @@ use tokio::time::sleep;
 use crate::support::{Recorder, eventually, ms};
 
 static EVENTS: LazyLock<Recorder> = LazyLock::new(Recorder::default);
-static SHARED: LazyLock<Redlock> = LazyLock::new(|| {
-    let builder = Redlock::builder().nodes(MemoryNode::cluster(3)).ttl(ms(600)).observer(EVENTS.clone());
-    builder.build().unwrap()
-});
+static SHARED: LazyLock<Redlock> = LazyLock::new(|| builder().observer(EVENTS.clone()).build().unwrap());
+
+/// Extended twice a second, and valid for a second and a half longer: enough for a machine that has much else to do.
+fn builder() -> RedlockBuilder {
+    Redlock::builder().nodes(MemoryNode::cluster(3)).ttl(ms(2000)).extend_threshold(ms(1500))
+}
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -45,8 +47,7 @@ fn a_static_redlock_serves_one_runtime_after_another() {
 #[test]
 fn two_runtimes_at_once_keep_their_locks_apart() {
     let events = Recorder::default();
-    let client = Redlock::builder().nodes(MemoryNode::cluster(3)).ttl(ms(400)).observer(events.clone());
-    let client = client.build().unwrap();
+    let client = builder().observer(events.clone()).build().unwrap();
     let threads = || Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (first, second) = (threads(), threads());
     let stays = first.block_on(client.acquire("x").auto_extend().into_future()).unwrap();

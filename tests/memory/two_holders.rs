@@ -1,8 +1,13 @@
 //! Two holders in one process.
 
-use redlock_core::AcquireError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use crate::support::{Cluster, held_by};
+use redlock_core::{AcquireError, Redlock, RetryPolicy};
+use redlock_memory::MemoryNode;
+
+use crate::support::{Cluster, held_by, ms};
 
 /// One `Redlock`, one label, one holder's name: who asks again is refused as a stranger is.
 /// hazard: 21
@@ -34,4 +39,33 @@ async fn of_many_tasks_that_start_together_one_holds() {
         }
     }
     assert_eq!(holders.len(), 1);
+}
+
+/// Real threads, three clients and a lock that changes hands a few hundred times: released, or its guard dropped.
+/// hazard: 21, 47
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_no_two_hold_at_once() {
+    let nodes = MemoryNode::cluster(5);
+    let policy = RetryPolicy { retries: None, delay: ms(2), jitter: ms(2) };
+    let inside = Arc::new(AtomicU32::new(0));
+    let tasks: Vec<_> = (0..6)
+        .map(|number| {
+            let client = Redlock::builder().nodes(nodes.clone()).retry(policy).build().unwrap();
+            let inside = Arc::clone(&inside);
+            tokio::spawn(async move {
+                for round in 0..50 {
+                    let guard = client.acquire("x").deadline(Duration::from_secs(60)).await.unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    tokio::task::yield_now().await;
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    if (round + number) % 2 == 0 { drop(guard) } else { drop(guard.release().await) }
+                }
+                client.shutdown(Duration::from_secs(10)).await.is_complete()
+            })
+        })
+        .collect();
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    assert!(nodes.iter().all(MemoryNode::is_empty));
 }

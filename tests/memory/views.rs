@@ -53,7 +53,7 @@ async fn too_few_answers_are_no_status() {
     cluster.links[..2].iter().for_each(Link::refuse);
     let client = cluster.client("a");
     match client.status("x").await {
-        Err(StatusError::NoQuorum(error)) => assert_eq!(error.faults.len(), 2),
+        Err(error @ StatusError::NoQuorum(_)) => assert!(error.is_retryable(), "{error}"),
         other => panic!("{other:?}"),
     }
     match client.force_release("x").await {

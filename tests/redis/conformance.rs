@@ -5,6 +5,8 @@ use redlock_core::{
 };
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::conformance::{NetworkHarness, OnServer, assert_lock_family, contract_over_network};
+use redlock_tests::one_of_each;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::support::*;
@@ -31,10 +33,16 @@ impl Backend for Layer {
     }
 }
 
+/// On each server at the same time: a run mostly waits for leases to end.
 #[tokio::test]
-async fn the_redis_backend_conforms_and_no_check_is_skipped() {
-    let report = assert_lock_family(&OnServer::new(server(), node)).await;
-    assert!(report.skipped().is_empty(), "{report}");
+async fn the_redis_backend_conforms_on_every_server_and_no_check_is_skipped() {
+    let mut runs = JoinSet::new();
+    for server in one_of_each() {
+        runs.spawn(async { assert_lock_family(&OnServer::new(server, node)).await });
+    }
+    for report in runs.join_all().await {
+        assert!(report.skipped().is_empty(), "{report}");
+    }
 }
 
 #[tokio::test]

@@ -90,11 +90,11 @@ async fn what_is_larger_is_refused_before_anything_is_sent() {
 /// hazard: 57, 73
 #[tokio::test]
 async fn a_huge_foreign_value_is_a_refusal() {
-    const MEGABYTES: usize = 8;
+    const MEGABYTES: u8 = 8;
     let servers = servers();
     let redlock = builder(&servers).node_timeout(Duration::from_secs(5)).build().expect("a redlock");
     for server in &servers {
-        server.command(["SET", "redlock:a", &"x".repeat(MEGABYTES << 20)]).expect("SET");
+        server.command(["SET", "redlock:a", &"x".repeat(usize::from(MEGABYTES) << 20)]).expect("SET");
     }
     match redlock.try_acquire("a").await {
         Err(AcquireError::Held(held)) => assert_eq!((held.holder, held.foreign), (None, None)),
@@ -102,6 +102,6 @@ async fn a_huge_foreign_value_is_a_refusal() {
     }
     assert_eq!(
         servers[0].command(["STRLEN", "redlock:a"]).expect("STRLEN"),
-        RespValue::Int(MEGABYTES as i64 * 1024 * 1024)
+        RespValue::Int(i64::from(MEGABYTES) << 20)
     );
 }

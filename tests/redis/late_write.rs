@@ -57,12 +57,16 @@ async fn what_timed_out_at_frozen_servers_is_undone_when_they_thaw() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_timed_out_over_several_connections_is_undone_too() {
     let (servers, redlock) = three().await;
-    servers.iter().for_each(|server| server.freeze().expect("frozen"));
+    for server in &servers {
+        server.freeze().expect("frozen");
+    }
     let frozen = Instant::now();
     while frozen.elapsed() < Duration::from_secs(2) {
         redlock.try_acquire("x").await.expect_err("nobody answers");
     }
-    servers.iter().for_each(|server| server.thaw().expect("thawed"));
+    for server in &servers {
+        server.thaw().expect("thawed");
+    }
     assert_clean(&redlock, &servers).await;
 }
 

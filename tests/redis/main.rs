@@ -12,6 +12,7 @@ mod cleanup;
 mod conformance;
 mod cut_link;
 mod describe;
+mod differential;
 mod duplicate_servers;
 mod error_table;
 mod huge_input;

@@ -6,6 +6,8 @@ use crate::metadata::Package;
 pub(crate) enum Need {
     Nothing,
     RedisServer,
+    /// Servers, and the clients of other languages.
+    ForeignClients,
 }
 
 pub(crate) enum Work {
@@ -48,6 +50,19 @@ pub(crate) const LANES: &[Lane] = &[
         about: "whole locks on real servers",
         needs: Need::RedisServer,
         work: &[Work::Cargo(&["--test", "redis"])],
+    },
+    Lane {
+        name: "interop",
+        about: "locks shared with node-redlock and rslock",
+        needs: Need::ForeignClients,
+        // A workspace of its own; the target folder is shared.
+        work: &[Work::Cargo(&[
+            "--locked",
+            "--manifest-path",
+            "tests/interop/Cargo.toml",
+            "--test",
+            "interop",
+        ])],
     },
     Lane {
         name: "simulate",

@@ -12,6 +12,7 @@ mod omitted;
 mod process;
 mod report;
 mod simulate;
+mod supplies;
 mod test;
 mod tools;
 
@@ -48,7 +49,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "tools",
         arguments: "",
-        about: "prints the Redis server that the tests use, unpacking one if need be",
+        about: "prints the servers and clients that the tests use, unpacking them if need be",
         run: tools::run,
     },
 ];

@@ -1,11 +1,12 @@
 //! `cargo xtask test`: every lane of tests, one after the other.
 
 use crate::args::Accepts;
-use crate::lanes::{self, Lane, Need, Work};
+use crate::lanes::{self, Lane, Work};
 use crate::metadata;
 use crate::process::{self, Finished};
 use crate::report::{self, Entry, Verdict};
-use crate::tools::{self, Server};
+use crate::supplies::{Supplies, absent};
+use crate::tools::Variables;
 use crate::{cargo, simulate};
 use std::process::{Command, ExitCode};
 
@@ -21,32 +22,27 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
     if !orphans.is_empty() {
         return Err(format!("{}; add them to xtask/src/lanes.rs", orphans.join("\n")));
     }
-    let entries: Vec<Entry> =
-        selected.into_iter().map(|lane| run_lane(lane, given.has("--require-all"))).collect();
+    let require_all = given.has("--require-all");
+    let supplies = Supplies::of(&selected);
+    let lanes = selected.into_iter().map(|lane| run_lane(lane, &supplies, require_all));
+    let entries: Vec<Entry> = lanes.chain(supplies.missing(require_all)).collect();
     Ok(report::conclude("lane", &entries))
 }
 
-fn run_lane(lane: &Lane, require_all: bool) -> Entry {
-    report::announce(lane.name, || match server_for(lane) {
-        Ok(server) => run_work(lane, server.as_ref()),
+fn run_lane(lane: &Lane, supplies: &Supplies, require_all: bool) -> Entry {
+    report::announce(lane.name, || match supplies.variables(lane.needs) {
+        Ok(variables) => run_work(lane, &variables),
         Err(missing) => {
             println!("    {missing}");
-            (if require_all { Verdict::Failed(missing) } else { Verdict::Skipped(missing) }, None)
+            (absent(missing, require_all), None)
         }
     })
 }
 
-fn server_for(lane: &Lane) -> Result<Option<Server>, String> {
-    match lane.needs {
-        Need::Nothing => Ok(None),
-        Need::RedisServer => tools::server().map(Some),
-    }
-}
-
-fn run_work(lane: &Lane, server: Option<&Server>) -> (Verdict, Option<u64>) {
+fn run_work(lane: &Lane, variables: &Variables) -> (Verdict, Option<u64>) {
     let mut tests = 0;
     for work in lane.work {
-        match run_one(work, server) {
+        match run_one(work, variables) {
             Ok(count) => tests += count,
             Err(why) => return (Verdict::Failed(why), None),
         }
@@ -56,8 +52,8 @@ fn run_work(lane: &Lane, server: Option<&Server>) -> (Verdict, Option<u64>) {
 }
 
 /// The number of tests that passed.
-fn run_one(work: &Work, server: Option<&Server>) -> Result<u64, String> {
-    let finished = process::stream(&mut command(work, server)?, matters(work))?;
+fn run_one(work: &Work, variables: &Variables) -> Result<u64, String> {
+    let finished = process::stream(&mut command(work, variables)?, matters(work))?;
     let passed = passed(&finished.lines);
     if !finished.success {
         print_rest(&finished);
@@ -70,16 +66,14 @@ fn run_one(work: &Work, server: Option<&Server>) -> Result<u64, String> {
     Ok(passed)
 }
 
-fn command(work: &Work, server: Option<&Server>) -> Result<Command, String> {
+fn command(work: &Work, variables: &Variables) -> Result<Command, String> {
     let mut command = match work {
         Work::Cargo(arguments) => cargo::cargo(&[EVERY_TEST, arguments].concat()),
         Work::Simulate(arguments) => {
             simulate::command(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>())?
         }
     };
-    if let Some(server) = server {
-        command.envs(server.variables());
-    }
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     Ok(command)
 }
 

@@ -115,7 +115,8 @@ impl RedlockBuilder {
         self
     }
 
-    /// The remaining validity below which an automatic extension is sent. Default: a third of the ttl.
+    /// The remaining validity below which an automatic extension is sent. Default: a third of the
+    /// validity that the ttl gives.
     pub fn extend_threshold(mut self, threshold: Duration) -> Self {
         self.options.extend_threshold = Some(threshold);
         self

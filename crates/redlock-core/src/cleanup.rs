@@ -82,11 +82,17 @@ impl Redlock {
         let keys = Keys::of(key.clone());
         let reply = self.ask(node, LockCommand::Inspect(Inspect::new(keys.clone()))).await?;
         let Some(value) = immortal(reply)? else { return Ok(false) };
-        if is_live(self.shared(), &keys, &value, self.node_timeout()).await {
+        if self.holds(&value) || is_live(self.shared(), &keys, &value, self.node_timeout()).await {
             return Ok(false);
         }
         let reply = self.ask(node, LockCommand::Release(Release::new(keys, value))).await?;
         Ok(matches!(reply.into_lock()?, LockReply::Released(released) if released.removed == 1))
+    }
+
+    /// Whether a lock of this very `Redlock` has that value.
+    fn holds(&self, value: &LockValue) -> bool {
+        let leases = self.shared().registry.leases();
+        leases.iter().any(|lease| lease.claim.value == *value && lease.check().is_ok())
     }
 
     /// Sends a command to one node.

@@ -17,7 +17,8 @@ use crate::{ConfigError, Entropy, EntropyError, Holder, Parameter, Ttl};
 pub struct RetryPolicy {
     /// Attempts after the first; 0 is a single attempt, `None` is without limit. Default: 10.
     pub retries: Option<u32>,
-    /// Between attempts. Default: 200 ms.
+    /// Between attempts. Default: 200 ms. Never less than a millisecond, jitter included: nodes that refuse connections
+    /// answer at once, and would be asked again without a rest.
     pub delay: Duration,
     /// Spreads the delay evenly over `delay ± jitter`, never below zero, so that clients that collided once do not
     /// collide again. Default: 100 ms.
@@ -43,7 +44,7 @@ impl RetryPolicy {
         let most = nanos(self.delay.saturating_add(self.jitter));
         // 64 random bits over the span: the bias is far below the timer's resolution.
         let offset = u64::from_le_bytes(bytes).checked_rem(most.saturating_sub(least).saturating_add(1));
-        Ok(Duration::from_nanos(least.saturating_add(offset.unwrap_or(0))))
+        Ok(Duration::from_nanos(least.saturating_add(offset.unwrap_or(0))).max(SHORTEST_DELAY))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -56,13 +57,15 @@ impl RetryPolicy {
     }
 }
 
+/// The timer's resolution: a shorter pause does not even let other tasks of the runtime run.
+const SHORTEST_DELAY: Duration = Duration::from_millis(1);
 /// Longer than anybody waits, and far from every overflow of a timer.
 const LONGEST_DELAY: Duration = Duration::from_secs(24 * 3600);
 /// The default of `max_hold`: a guard that was leaked must not be immortal.
 const DEFAULT_MAX_HOLD: Duration = Duration::from_secs(3600);
 /// One part in so many of the ttl is the default time limit of one call to a node (5 %, the default of the field).
 const NODE_TIMEOUT_SHARE: u32 = 20;
-/// One part in so many of the ttl is the default threshold of an extension. (The references' fixed 500 ms leave one
+/// One part in so many of the validity is the default threshold of an extension. (The references' fixed 500 ms leave one
 /// attempt at a ttl of 30 s; a third leaves several.)
 const EXTEND_THRESHOLD_SHARE: u32 = 3;
 
@@ -131,9 +134,8 @@ impl Terms {
             );
             return Err(ConfigError::new(Parameter::NodeTimeout, node_timeout, requirement));
         }
-        let extend_threshold =
-            options.extend_threshold.unwrap_or_else(|| ttl.as_duration() / EXTEND_THRESHOLD_SHARE);
         let validity = ttl.as_duration().saturating_sub(limits.drift.of(ttl));
+        let extend_threshold = options.extend_threshold.unwrap_or(validity / EXTEND_THRESHOLD_SHARE);
         if extend_threshold.is_zero() || extend_threshold >= validity {
             let requirement = format!(
                 "must be above 0 and below the validity of {validity:?} that a ttl of {ttl} gives: extensions would never end"
@@ -243,8 +245,16 @@ mod tests {
             let next = policy.next_delay(&SeededEntropy::new(seed)).expect("a seed never fails");
             if policy.check().is_ok() {
                 prop_assert!(next >= delay.saturating_sub(jitter));
-                prop_assert!(next <= delay.saturating_add(jitter));
+                prop_assert!(next <= delay.saturating_add(jitter).max(SHORTEST_DELAY));
             }
+        }
+
+        /// With nodes that refused connections, an acquisition until a deadline never rested: found by the simulator.
+        #[test]
+        fn even_a_policy_without_delay_rests(jitter in 0_u64..3_000_000, seed: u64) {
+            let policy = RetryPolicy { retries: None, delay: Duration::ZERO, jitter: Duration::from_nanos(jitter) };
+            let next = policy.next_delay(&SeededEntropy::new(seed)).expect("a seed never fails");
+            prop_assert!(next >= SHORTEST_DELAY);
         }
 
         /// hazard: 69

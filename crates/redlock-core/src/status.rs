@@ -63,6 +63,16 @@ pub enum StatusError {
     Config(#[from] ConfigError),
 }
 
+impl StatusError {
+    /// Whether the same question may be answered later without anybody's help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NoQuorum(error) => error.is_retryable(),
+            Self::Config(_) => false,
+        }
+    }
+}
+
 /// What a forced release did.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

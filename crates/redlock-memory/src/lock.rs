@@ -1,5 +1,6 @@
 //! The lock family over a [`Store`]: one arm for each command, each one atomic step.
 
+use redlock_core::mutants::{self, Mutant};
 use redlock_core::{
     Acquire, Blocker, Extend, Grant, Key, KeyState, Keys, LockCommand, LockReply, LockValue, Ownership,
     RePlant, Refusal, Release, Released,
@@ -48,6 +49,9 @@ impl Store {
         let ownership = self.ownership(&extend.keys, &extend.value, now);
         if ownership == Ownership::Mine {
             for key in &extend.keys {
+                if mutants::active(Mutant::ExtensionShortens) {
+                    self.set(key, Content::Text(extend.value.clone()), Some(extend.ttl), now);
+                }
                 self.prolong(key, extend.ttl, now);
             }
         }

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use redlock_core::{Clock, Moment, TokioClock};
 
-/// The runtime's clock, which a test can move on: what a suspended machine does to one that counts the time of suspension.
+/// A clock that a test can move on: what a suspended machine does to one that counts the time of suspension.
 #[derive(Clone, Debug)]
 pub(crate) struct JumpingClock {
-    runtime: TokioClock,
+    runs: Arc<dyn Clock>,
     ahead: Arc<AtomicU64>,
 }
 
 impl JumpingClock {
+    /// By the runtime's clock.
     pub(crate) fn new() -> Self {
-        Self { runtime: TokioClock::new(), ahead: Arc::default() }
+        Self::over(TokioClock::new())
+    }
+
+    pub(crate) fn over(clock: impl Clock) -> Self {
+        Self { runs: Arc::new(clock), ahead: Arc::default() }
     }
 
     pub(crate) fn jump(&self, by: Duration) {
@@ -24,6 +29,6 @@ impl JumpingClock {
 
 impl Clock for JumpingClock {
     fn now(&self) -> Moment {
-        self.runtime.now().saturating_add(Duration::from_nanos(self.ahead.load(Ordering::Relaxed)))
+        self.runs.now().saturating_add(Duration::from_nanos(self.ahead.load(Ordering::Relaxed)))
     }
 }

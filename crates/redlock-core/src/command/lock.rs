@@ -29,7 +29,7 @@ pub enum LockCommand {
 ///   refuses there, as `SET NX` does; it is never sent twice, so it never meets its own grant.
 /// - Any other content, of any type, is a refusal.
 ///
-/// On Redis: `SET key value NX PX ttl` for one key that replaces nothing, a script otherwise.
+/// The native form is for one key that replaces nothing, on Redis `SET key value NX PX ttl`; the script form for all else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Acquire {
@@ -185,8 +185,8 @@ impl Grant {
 
 /// A key was taken already.
 ///
-/// The native command for one key tells no more than that; the script for several keys names the first that blocks.
-/// Both are the same on every backend.
+/// The native form, which takes one key that replaces nothing, tells no more than that. The script form names the first key
+/// that blocks, also where it takes one key. Both are the same on every backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -16,6 +16,7 @@ impl Lease {
     /// same outcome and send nothing.
     pub(crate) async fn release(self: &Arc<Self>) -> ReleaseOutcome {
         if Handle::try_current().is_ok() {
+            let _goes_on = GoesOn(self);
             return self.release_here().await;
         }
         let lease = Arc::clone(self);
@@ -110,6 +111,16 @@ impl Lease {
     /// The runtime of the caller, or else the one of the acquisition.
     pub(super) fn runtime_here(&self) -> Handle {
         Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+}
+
+/// Hands a release to the background whose caller dropped it while an extension had the turn. Once it is sent, there is
+/// nothing to hand on.
+struct GoesOn<'a>(&'a Arc<Lease>);
+
+impl Drop for GoesOn<'_> {
+    fn drop(&mut self) {
+        Arc::clone(self.0).release_in_background();
     }
 }
 

@@ -43,6 +43,16 @@ pub enum AdoptError {
     NoRuntime,
 }
 
+impl AdoptError {
+    /// Whether the same ticket may be adopted if it is tried again at once.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotConfirmed(error) => error.is_retryable(),
+            Self::Config(_) | Self::ShutDown | Self::NoRuntime => false,
+        }
+    }
+}
+
 impl LockTicket {
     pub(super) fn of(lease: &Lease) -> Self {
         Self {

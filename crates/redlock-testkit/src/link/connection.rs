@@ -1,8 +1,9 @@
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::wire::later;
@@ -13,9 +14,19 @@ use super::wire::later;
 #[derive(Clone, Debug)]
 pub struct Connection {
     number: u64,
-    gate: Arc<watch::Sender<Gate>>,
-    pending: Arc<AtomicUsize>,
-    last_reply: Arc<Mutex<Option<Instant>>>,
+    line: Arc<Line>,
+}
+
+/// What the handles of one connection share.
+///
+/// A `Notify` wakes in the order of registration. A `watch` wakes in a random one, and no run could be replayed.
+#[derive(Debug)]
+struct Line {
+    gate: Mutex<Gate>,
+    moved: Notify,
+    closing: Notify,
+    pending: AtomicUsize,
+    last_reply: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +46,14 @@ enum Flow {
 
 impl Connection {
     pub(crate) fn new(number: u64) -> Self {
-        let gate = watch::Sender::new(Gate { flow: Flow::Open, closed: false });
-        Self { number, gate: Arc::new(gate), pending: Arc::default(), last_reply: Arc::default() }
+        let line = Line {
+            gate: Mutex::new(Gate { flow: Flow::Open, closed: false }),
+            moved: Notify::new(),
+            closing: Notify::new(),
+            pending: AtomicUsize::new(0),
+            last_reply: Mutex::new(None),
+        };
+        Self { number, line: Arc::new(line) }
     }
 
     /// From now on nothing is delivered.
@@ -46,11 +63,10 @@ impl Connection {
 
     /// Lets so many held commands through, those to come included.
     pub fn deliver(&self, count: usize) {
-        self.gate.send_modify(|gate| {
-            if let Flow::Held(permits) = &mut gate.flow {
-                *permits = permits.saturating_add(count);
-            }
-        });
+        if let Flow::Held(permits) = &mut self.gate().flow {
+            *permits = permits.saturating_add(count);
+        }
+        self.line.moved.notify_waiters();
     }
 
     /// Ends [`hold`](Self::hold): all that was held arrives, in order.
@@ -64,21 +80,22 @@ impl Connection {
     }
 
     pub(crate) fn posted(&self) {
-        self.pending.fetch_add(1, Ordering::Relaxed);
+        self.line.pending.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn landed(&self) {
-        self.pending.fetch_sub(1, Ordering::Relaxed);
+        self.line.pending.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many commands are on their way.
     pub fn pending(&self) -> usize {
-        self.pending.load(Ordering::Relaxed)
+        self.line.pending.load(Ordering::Relaxed)
     }
 
     /// Whoever waits for a reply is told that the connection is closed. What was sent may still arrive.
     pub(crate) fn close(&self) {
-        self.gate.send_modify(|gate| gate.closed = true);
+        self.gate().closed = true;
+        self.line.closing.notify_waiters();
     }
 
     pub(crate) fn number(&self) -> u64 {
@@ -86,33 +103,55 @@ impl Connection {
     }
 
     fn set(&self, flow: Flow) {
-        self.gate.send_modify(|gate| gate.flow = flow);
+        self.gate().flow = flow;
+        self.line.moved.notify_waiters();
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.line.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a command may pass; whether it arrives.
     pub(crate) async fn pass(&self) -> bool {
-        let mut gate = self.gate.subscribe();
-        // The sender is in `self`, so this cannot fail.
-        let _ = gate.wait_for(|gate| gate.flow != Flow::Held(0)).await;
-        self.gate.send_modify(|gate| {
-            if let Flow::Held(permits) = &mut gate.flow {
-                *permits = permits.saturating_sub(1);
+        loop {
+            let mut moved = pin!(self.line.moved.notified());
+            moved.as_mut().enable();
+            if let Some(arrives) = self.try_pass() {
+                return arrives;
             }
-        });
-        !self.loses()
+            moved.await;
+        }
+    }
+
+    fn try_pass(&self) -> Option<bool> {
+        match &mut self.gate().flow {
+            Flow::Open => Some(true),
+            Flow::Lost => Some(false),
+            Flow::Held(0) => None,
+            Flow::Held(permits) => {
+                *permits = permits.saturating_sub(1);
+                Some(true)
+            }
+        }
     }
 
     pub(crate) fn loses(&self) -> bool {
-        self.gate.borrow().flow == Flow::Lost
+        self.gate().flow == Flow::Lost
     }
 
     pub(crate) async fn closed(&self) {
-        let _ = self.gate.subscribe().wait_for(|gate| gate.closed).await;
+        let mut closing = pin!(self.line.closing.notified());
+        closing.as_mut().enable();
+        // Not in the condition of the `if`, where the gate would stay locked.
+        let closed = self.gate().closed;
+        if !closed {
+            closing.await;
+        }
     }
 
     /// Replies of one connection come in order.
     pub(crate) fn reply_at(&self, delay: Duration) -> Instant {
-        let mut last = self.last_reply.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.line.last_reply.lock().unwrap_or_else(PoisonError::into_inner);
         let at = later(Instant::now(), delay).max(last.unwrap_or_else(Instant::now));
         *last = Some(at);
         at

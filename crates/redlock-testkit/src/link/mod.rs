@@ -206,9 +206,15 @@ impl<B: Backend> FaultyLink<B> {
         self.log().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
+    /// How many commands have been sent, those that were refused included.
+    pub(crate) fn sent(&self) -> u64 {
+        self.state().sent
+    }
+
     /// All that must happen in the first poll: here the command takes its place in the order.
     fn send(&self, command: &Command, deadline: Instant) -> Result<Receipt, BackendError> {
         let mut state = self.state();
+        state.sent = state.sent.saturating_add(1);
         if state.health == Health::Refusing {
             let number = state.wire.connection.number();
             let outcome = Outcome::Failed(FaultKind::Unreachable);

@@ -8,6 +8,7 @@ pub(crate) struct State {
     pub(crate) rules: Rules,
     pub(crate) wire: Wire,
     pub(crate) health: Health,
+    pub(crate) sent: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) enum Health {
 
 impl State {
     pub(crate) fn new() -> Self {
-        Self { rules: Rules::default(), wire: Wire::new(0), health: Health::Up }
+        Self { rules: Rules::default(), wire: Wire::new(0), health: Health::Up, sent: 0 }
     }
 
     pub(crate) fn refuse(&mut self) {

@@ -1,7 +1,7 @@
 //! The options of a server.
 
 use super::process::{Folder, Place, Process, Spec};
-use super::{RedisServer, ServerError, program};
+use super::{Program, RedisServer, ServerError};
 
 /// How often another port is tried, where somebody took the port between the kernel's giving it and the server's start.
 const TRIES: usize = 8;
@@ -20,7 +20,7 @@ pub struct RedisServerBuilder {
     durable: bool,
     password: Option<String>,
     args: Vec<String>,
-    program: Option<std::path::PathBuf>,
+    program: Option<Program>,
 }
 
 impl RedisServerBuilder {
@@ -50,7 +50,7 @@ impl RedisServerBuilder {
     }
 
     /// The server's program. Default: see [`RedisServer`].
-    pub fn program(mut self, program: impl Into<std::path::PathBuf>) -> Self {
+    pub fn program(mut self, program: impl Into<Program>) -> Self {
         self.program = Some(program.into());
         self
     }
@@ -74,7 +74,7 @@ impl RedisServerBuilder {
         let place = if self.unix_socket { Place::Socket(folder.join("socket")) } else { Place::free_port()? };
         let program = match &self.program {
             Some(program) => program.clone(),
-            None => program::find()?,
+            None => Program::find()?,
         };
         let password = self.password.clone();
         Ok(Spec { program, place, folder, durable: self.durable, password, args: self.args.clone() })

@@ -20,6 +20,7 @@ use std::io;
 
 pub use builder::RedisServerBuilder;
 pub use error::ServerError;
+pub use program::Program;
 pub use resp::RespValue;
 
 use process::{Process, Spec};
@@ -123,6 +124,17 @@ impl RedisServer {
         let prefix = format!("cmdstat_{}:calls=", command.to_lowercase());
         let line = info.lines().find_map(|line| line.strip_prefix(&prefix));
         Ok(line.and_then(|line| line.split(',').next()?.parse().ok()).unwrap_or(0))
+    }
+
+    /// Which server it says it is: `Redis 7.0.15`, `Valkey 8.0.1`.
+    pub fn edition(&self) -> Result<String, ServerError> {
+        let reply = self.command(["INFO", "server"])?;
+        let info = reply.as_text().ok_or_else(|| odd(&reply))?;
+        let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        // Valkey calls itself a Redis of an older version as well.
+        let valkey = line("valkey_version").map(|version| format!("Valkey {version}"));
+        let redis = || Some(format!("Redis {}", line("redis_version")?));
+        valkey.or_else(redis).ok_or_else(|| odd(&reply))
     }
 
     fn signal(&self, name: &str) -> Result<(), ServerError> {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::resp::Control;
-use super::{ServerError, program};
+use super::{Program, ServerError};
 
 /// A server that does not serve by then will not.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What is started; the same at each restart.
 #[derive(Debug)]
 pub(super) struct Spec {
-    pub(super) program: PathBuf,
+    pub(super) program: Program,
     pub(super) place: Place,
     pub(super) folder: Folder,
     pub(super) durable: bool,
@@ -59,7 +59,7 @@ impl Spec {
     }
 
     fn spawn(&self) -> io::Result<Child> {
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.program.path());
         match &self.place {
             Place::Port(port) => command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]),
             Place::Socket(path) => command.args(["--port", "0", "--unixsocket"]).arg(path),
@@ -73,7 +73,7 @@ impl Spec {
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
         }
-        if let Some(libraries) = program::libraries() {
+        if let Some(libraries) = self.program.libraries() {
             command.env("LD_LIBRARY_PATH", libraries);
         }
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()

@@ -1,0 +1,86 @@
+//! Breaks nodes, and ways to them, for a while.
+
+use std::sync::Arc;
+
+use tokio::time::sleep_until;
+
+use super::rare::Rare;
+use super::schedule::{Break, BreakKind};
+use super::world::{Link, World};
+use crate::Connection;
+
+/// Runs until it is dropped or all is done. What is broken then is healed by [`heal`](super::ending::heal).
+pub(super) async fn run(world: Arc<World>, breaks: Vec<Break>) {
+    let origin = tokio::time::Instant::now();
+    let mut running = Vec::new();
+    for each in breaks {
+        sleep_until(origin + each.at).await;
+        running.push(tokio::spawn(one(Arc::clone(&world), each)));
+    }
+    for task in running {
+        // A break that panics shows as a violation elsewhere or not at all: there is nothing in it that can.
+        let _ = task.await;
+    }
+}
+
+async fn one(world: Arc<World>, each: Break) {
+    let links: Vec<_> = links(&world, each).collect();
+    world.journal.fault();
+    world.journal.note(&subject(each), || format!("{:?} for {:?}", each.kind, each.lasts));
+    if each.kind == BreakKind::Forget {
+        return forget(&world, each.node, &links);
+    }
+    world.journal.count(Rare::NodeCrash);
+    let held: Vec<_> = links.iter().filter_map(|link| begin(link, each.kind)).collect();
+    tokio::time::sleep(each.lasts).await;
+    world.journal.note(&subject(each), || format!("{:?} ends", each.kind));
+    end(&world, each, &held);
+}
+
+fn links(world: &World, each: Break) -> impl Iterator<Item = Link> {
+    let affected =
+        world.living().filter(move |(number, _)| each.client.is_none_or(|client| client == *number));
+    affected.filter_map(move |(_, client)| client.links.get(each.node).cloned())
+}
+
+fn begin(link: &Link, kind: BreakKind) -> Option<Connection> {
+    match kind {
+        BreakKind::Refuse => link.refuse(),
+        BreakKind::BlackHole => link.black_hole(),
+        BreakKind::Stop => {
+            let connection = link.connection();
+            connection.hold();
+            return Some(connection);
+        }
+        BreakKind::Forget => {}
+    }
+    None
+}
+
+fn end(world: &World, each: Break, held: &[Connection]) {
+    for connection in held {
+        connection.resume();
+    }
+    if each.kind != BreakKind::Stop {
+        // Not those of a client that has crashed meanwhile.
+        links(world, each).for_each(|link| link.restore());
+    }
+}
+
+fn forget(world: &World, node: usize, links: &[Link]) {
+    if !world.forget(node) {
+        return;
+    }
+    world.journal.count(Rare::Restart);
+    for link in links {
+        link.refuse();
+        link.restore();
+    }
+}
+
+fn subject(each: Break) -> String {
+    match each.client {
+        Some(client) => format!("c{client}-n{}", each.node),
+        None => format!("n{}", each.node),
+    }
+}

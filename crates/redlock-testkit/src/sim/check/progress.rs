@@ -1,0 +1,77 @@
+//! Every operation ends within its bound, whatever the nodes do: a node that hangs costs its time limit, and no more.
+
+use std::time::Duration;
+
+use crate::sim::schedule::Times;
+
+/// A timer rounds up to its resolution, once for each round and pause.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+/// A call to the library, by what bounds it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::sim) enum Call {
+    TryAcquire,
+    Acquire {
+        retries: u32,
+    },
+    Deadline(Duration),
+    /// One of so many at once on one guard, which wait for each other.
+    Extend {
+        at_once: u32,
+    },
+    Release,
+    Adopt,
+    Detach,
+    /// The routine takes so long.
+    Using(Duration),
+}
+
+impl Call {
+    pub(in crate::sim) fn bound(self, times: Times) -> Duration {
+        let round = times.node_timeout.saturating_add(ROUNDING);
+        // An attempt, and the question who is in the way.
+        let attempt = round.saturating_mul(2);
+        let pause = times.retry.delay.saturating_add(times.retry.jitter).saturating_add(ROUNDING);
+        match self {
+            Self::TryAcquire => attempt,
+            Self::Acquire { retries } => {
+                attempt.saturating_add(attempt.saturating_add(pause).saturating_mul(retries))
+            }
+            Self::Deadline(limit) => limit.saturating_add(ROUNDING),
+            // Behind each other, and behind an automatic one.
+            Self::Extend { at_once } => round.saturating_mul(at_once.saturating_add(1)),
+            Self::Release => round.saturating_mul(2),
+            Self::Adopt | Self::Detach => round,
+            Self::Using(routine) => routine.saturating_add(ROUNDING).saturating_add(round.saturating_mul(2)),
+        }
+    }
+
+    /// What is wrong with a call that took so long.
+    pub(in crate::sim) fn overdue(self, took: Duration, times: Times) -> Option<String> {
+        let bound = self.bound(times);
+        (took > bound).then(|| format!("{self:?} took {took:?}, and may take {bound:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redlock_core::RetryPolicy;
+
+    use super::*;
+    use crate::sim::schedule::millis as ms;
+
+    #[test]
+    fn a_call_that_outlasts_its_nodes_limit_is_found() {
+        let times = Times {
+            ttl: ms(100),
+            node_timeout: ms(10),
+            retry: RetryPolicy { retries: Some(2), delay: ms(5), jitter: ms(5) },
+            slowest: ms(0),
+            max_hold: ms(0),
+        };
+        assert_eq!(Call::TryAcquire.overdue(ms(24), times), None);
+        assert!(Call::TryAcquire.overdue(ms(25), times).is_some());
+        assert!(Call::Deadline(ms(30)).overdue(ms(33), times).is_some());
+        assert!(Call::Acquire { retries: 2 }.overdue(ms(97), times).is_some());
+    }
+}

@@ -1,0 +1,56 @@
+//! The library's own events, of which some are rare states.
+
+use redlock_core::{AcquireError, Event, Observer};
+
+use super::journal::{Journal, name};
+use super::rare::Rare;
+
+/// Listens to one client.
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) journal: Journal,
+    pub(super) client: usize,
+}
+
+impl Observer for Listener {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::AttemptLost { resources, error, .. } => self.attempt_lost(resources, error),
+            Event::Failed { error: AcquireError::Deadline { .. }, .. } => {
+                self.journal.count(Rare::DeadlineHit);
+            }
+            Event::ExtensionFailed { error, .. } => {
+                self.journal.count(Rare::ExtensionNotConfirmed);
+                self.note(|| error.to_string());
+            }
+            Event::RePlanted { node, .. } => {
+                self.journal.count(Rare::RePlant);
+                self.note(|| format!("re-planted at n{node}"));
+            }
+            Event::Extended { validity, .. } => self.note(|| format!("extended, valid for {validity:?}")),
+            _ => {}
+        }
+    }
+}
+
+impl Listener {
+    fn attempt_lost(&self, resources: &[String], error: &AcquireError) {
+        match error {
+            AcquireError::ValidityExhausted { .. } => self.journal.count(Rare::ValidityExhausted),
+            AcquireError::Held(held) => {
+                if held.holder.is_none() && held.nodes > 0 {
+                    self.journal.count(Rare::SplitVote);
+                }
+                if resources.len() > 1 {
+                    self.journal.count(Rare::MultiRefusal);
+                }
+            }
+            _ => {}
+        }
+        self.note(|| format!("lost an attempt: {error}"));
+    }
+
+    fn note(&self, what: impl FnOnce() -> String) {
+        self.journal.note(&name(self.client), what);
+    }
+}

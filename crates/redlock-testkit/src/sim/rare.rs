@@ -1,0 +1,111 @@
+//! The rare states that a run must have met: a checker says nothing about what never happened.
+
+/// A rare state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rare {
+    /// A node granted after the attempt had been won without it.
+    LateGrantAfterWin,
+    /// A node granted after the attempt had been lost.
+    LateGrantAfterLoss,
+    /// An extension was not confirmed.
+    ExtensionNotConfirmed,
+    /// The lease ended while an extension was under way.
+    LostDuringExtension,
+    /// A quorum granted when nothing of the lease was left.
+    ValidityExhausted,
+    /// An attempt was refused, and nobody held a quorum.
+    SplitVote,
+    /// An acquisition was cancelled after its first send.
+    CancelledMidAttempt,
+    /// A node was given back the key of a held lock.
+    RePlant,
+    /// A client ended without releasing anything.
+    ClientCrash,
+    /// A node, or the way to it, broke.
+    NodeCrash,
+    /// A node forgot its keys, where the safety argument allows it.
+    Restart,
+    /// A detached lock was taken over.
+    Adoption,
+    /// What an old connection carried landed after what the new one did.
+    Reordering,
+    /// An acquisition ended at its deadline.
+    DeadlineHit,
+    /// An attempt for several resources was refused.
+    MultiRefusal,
+    /// A guard was leaked by a client that lives on.
+    Leak,
+}
+
+impl Rare {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::LateGrantAfterWin,
+        Self::LateGrantAfterLoss,
+        Self::ExtensionNotConfirmed,
+        Self::LostDuringExtension,
+        Self::ValidityExhausted,
+        Self::SplitVote,
+        Self::CancelledMidAttempt,
+        Self::RePlant,
+        Self::ClientCrash,
+        Self::NodeCrash,
+        Self::Restart,
+        Self::Adoption,
+        Self::Reordering,
+        Self::DeadlineHit,
+        Self::MultiRefusal,
+        Self::Leak,
+    ];
+
+    /// The name in a summary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LateGrantAfterWin => "late grants after a win",
+            Self::LateGrantAfterLoss => "late grants after a loss",
+            Self::ExtensionNotConfirmed => "extensions not confirmed",
+            Self::LostDuringExtension => "leases lost during an extension",
+            Self::ValidityExhausted => "validity exhausted",
+            Self::SplitVote => "split votes",
+            Self::CancelledMidAttempt => "cancelled mid-attempt",
+            Self::RePlant => "re-plants",
+            Self::ClientCrash => "client crashes",
+            Self::NodeCrash => "node crashes",
+            Self::Restart => "restarts without memory",
+            Self::Adoption => "adoptions",
+            Self::Reordering => "reconnections with reordering",
+            Self::DeadlineHit => "deadline hits",
+            Self::MultiRefusal => "multi-resource refusals",
+            Self::Leak => "leaked guards",
+        }
+    }
+}
+
+/// How often each rare state was met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters([u64; Rare::ALL.len()]);
+
+impl Counters {
+    /// How often that one was.
+    pub fn get(&self, rare: Rare) -> u64 {
+        self.0.get(rare as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds another run's.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+
+    /// Those that were never met.
+    pub fn missing(&self) -> Vec<Rare> {
+        Rare::ALL.into_iter().filter(|rare| self.get(*rare) == 0).collect()
+    }
+
+    pub(super) fn add(&mut self, rare: Rare, count: u64) {
+        if let Some(sum) = self.0.get_mut(rare as usize) {
+            *sum = sum.saturating_add(count);
+        }
+    }
+}

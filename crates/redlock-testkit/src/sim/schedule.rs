@@ -1,0 +1,213 @@
+//! What one seed stands for: who takes part, how slow and how bad everything is, and what each may do.
+//!
+//! The mix of faults and operations is itself random (swarm testing): a schedule in which everything may happen seldom
+//! gets far enough for anything to happen.
+
+use std::time::Duration;
+
+use redlock_core::RetryPolicy;
+
+use super::rng::Rng;
+use crate::Faults;
+
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pub(super) nodes: usize,
+    pub(super) resources: usize,
+    pub(super) times: Times,
+    pub(super) mix: Mix,
+    pub(super) clients: Vec<ClientPlan>,
+    pub(super) breaks: Vec<Break>,
+}
+
+/// The times that all clients share, in whole milliseconds as the timers are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub(super) ttl: Duration,
+    pub(super) node_timeout: Duration,
+    pub(super) retry: RetryPolicy,
+    /// The longest delay of a command or a reply.
+    pub(super) slowest: Duration,
+    /// For how long a leaked guard may extend itself.
+    pub(super) max_hold: Duration,
+}
+
+/// In thousandths, how likely each operation is; 0 where this schedule does without.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mix {
+    pub(super) cancel: u64,
+    pub(super) several: u64,
+    pub(super) extend: u64,
+    pub(super) extend_to: u64,
+    pub(super) at_the_edge: u64,
+    pub(super) auto_extend: u64,
+    pub(super) outlive: u64,
+    pub(super) detach: u64,
+    pub(super) drop: u64,
+    pub(super) leak: u64,
+    pub(super) using: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct ClientPlan {
+    pub(super) rng: Rng,
+    pub(super) operations: u32,
+    /// The way to each node.
+    pub(super) ways: Vec<(u64, Faults)>,
+    pub(super) crashes_at: Option<Duration>,
+}
+
+/// A node, or one client's way to it, is broken for a while.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Break {
+    pub(super) at: Duration,
+    pub(super) lasts: Duration,
+    pub(super) node: usize,
+    /// Only this client's way.
+    pub(super) client: Option<usize>,
+    pub(super) kind: BreakKind,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum BreakKind {
+    /// Connections are refused, and what was on its way is lost.
+    #[default]
+    Refuse,
+    /// Everything vanishes.
+    BlackHole,
+    /// Everything is held back, and arrives when it ends: a process that was stopped.
+    Stop,
+    /// The node's process is replaced by one without memory, where that is safe.
+    Forget,
+}
+
+impl Schedule {
+    pub(super) fn of(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let nodes = rng.weighted(&[(1, 1), (1, 2), (9, 3), (2, 4), (7, 5)]).max(1);
+        let count = rng.weighted(&[(3, 2), (5, 3), (3, 4), (1, 5)]).max(2);
+        let times = Times::random(&mut rng);
+        let mix = Mix::random(&mut rng);
+        let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
+        let network = Network::random(&mut rng, times);
+        let length = times.ttl.saturating_mul(5);
+        let crash = if rng.chance(300) { 400 } else { 0 };
+        let clients = (0..count).map(|client| ClientPlan {
+            rng: rng.fork(),
+            operations: u32::try_from(operations).unwrap_or(1),
+            ways: (0..nodes).map(|_| (rng.next(), network.way(&mut rng))).collect(),
+            // One survives, to show that the others' locks come free.
+            crashes_at: (client > 0 && rng.chance(crash)).then(|| up_to(&mut rng, length)),
+        });
+        let clients: Vec<_> = clients.collect();
+        let breaks = breaks(&mut rng, nodes, count, times);
+        Self { nodes, resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1), times, mix, clients, breaks }
+    }
+}
+
+impl Times {
+    fn random(rng: &mut Rng) -> Self {
+        let ttl = rng.within(30, 300);
+        // The last is so long that a quorum may grant when nothing of the lease is left.
+        let node_timeout = rng.pick(&[ttl / 20, ttl / 10, ttl / 5, ttl / 2, ttl - 1]).max(2);
+        let slowest = rng.pick(&[1, 3, node_timeout / 2, node_timeout, node_timeout * 2, ttl]);
+        let delay = rng.pick(&[0, 2, node_timeout, ttl / 3]);
+        let jitter = if rng.chance(100) { 0 } else { delay.max(2) };
+        let retry = RetryPolicy { retries: Some(3), delay: millis(delay), jitter: millis(jitter) };
+        let max_hold = millis(rng.within(1, ttl * 2));
+        Self {
+            ttl: millis(ttl),
+            node_timeout: millis(node_timeout),
+            retry,
+            slowest: millis(slowest),
+            max_hold,
+        }
+    }
+}
+
+impl Mix {
+    fn random(rng: &mut Rng) -> Self {
+        let mut some = |share, most| if rng.chance(share) { rng.within(most / 4, most) } else { 0 };
+        Self {
+            cancel: some(500, 300),
+            several: some(600, 600),
+            extend: some(700, 800),
+            extend_to: some(500, 600),
+            at_the_edge: some(400, 600),
+            auto_extend: some(300, 500),
+            outlive: some(500, 500),
+            detach: some(300, 400),
+            drop: some(400, 400),
+            leak: some(150, 200),
+            using: some(300, 300),
+        }
+    }
+}
+
+/// How bad a way may be.
+struct Network {
+    bad_ways: u64,
+    lose_commands: u32,
+    lose_replies: u32,
+    reconnects: u32,
+    command_delay: Duration,
+    reply_delay: Duration,
+}
+
+impl Network {
+    fn random(rng: &mut Rng, times: Times) -> Self {
+        let losses = [0, 0, 50, 150, 300];
+        let delays = [Duration::ZERO, times.slowest];
+        Self {
+            bad_ways: rng.pick(&[300, 600, 1000]),
+            lose_commands: rng.pick(&losses),
+            lose_replies: rng.pick(&losses),
+            reconnects: rng.pick(&[0, 0, 50, 200]),
+            command_delay: rng.pick(&delays),
+            reply_delay: rng.pick(&delays),
+        }
+    }
+
+    fn way(&self, rng: &mut Rng) -> Faults {
+        let mild = Duration::from_millis(1);
+        if !rng.chance(self.bad_ways) {
+            return Faults::none().delay(Duration::ZERO..=mild);
+        }
+        Faults::none()
+            .lose_commands(self.lose_commands)
+            .lose_replies(self.lose_replies)
+            .reconnects(self.reconnects)
+            .delay(Duration::ZERO..=self.command_delay.max(mild))
+            .reply_delay(Duration::ZERO..=self.reply_delay)
+    }
+}
+
+fn breaks(rng: &mut Rng, nodes: usize, clients: usize, times: Times) -> Vec<Break> {
+    let count = rng.pick(&[0, 1, 2, 4]);
+    let forget = if rng.chance(300) { 4 } else { 0 };
+    let kinds = [
+        (2, BreakKind::Refuse),
+        (2, BreakKind::BlackHole),
+        (3, BreakKind::Stop),
+        (forget, BreakKind::Forget),
+    ];
+    let mut breaks: Vec<_> = (0..count)
+        .map(|_| Break {
+            at: up_to(rng, times.ttl.saturating_mul(4)),
+            lasts: up_to(rng, times.ttl.saturating_mul(2)),
+            node: rng.index(nodes),
+            client: rng.chance(400).then(|| rng.index(clients)),
+            kind: rng.weighted(&kinds),
+        })
+        .collect();
+    breaks.sort_by_key(|each| each.at);
+    breaks
+}
+
+pub(super) fn up_to(rng: &mut Rng, most: Duration) -> Duration {
+    millis(rng.within(0, u64::try_from(most.as_millis()).unwrap_or(0)))
+}
+
+pub(super) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
