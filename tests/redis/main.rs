@@ -8,10 +8,14 @@
 )]
 
 mod cancel_storm;
+mod cleanup;
 mod conformance;
 mod cut_link;
 mod describe;
 mod differential;
+mod duplicate_servers;
+mod error_table;
+mod huge_input;
 mod late_write;
 mod leaks;
 mod nodes_in_turn;

@@ -9,13 +9,13 @@ use redlock_testkit::server::RedisServer;
 use super::support::*;
 
 /// The native command, and scripts that write.
-fn writers() -> Vec<LockCommand> {
+pub(crate) fn writers() -> Vec<LockCommand> {
     let one = acquire(&["{t}:new"], "mine", 5_000);
     let several = acquire(&["{t}:new", "{t}:newer"], "mine", 5_000);
     vec![one, several, replant(&["{t}:new"], "mine", 5_000), release(&["{t}:old"], "mine")]
 }
 
-async fn assert_all(node: &RedisNode, commands: Vec<LockCommand>, kind: FaultKind) {
+pub(crate) async fn assert_all(node: &RedisNode, commands: Vec<LockCommand>, kind: FaultKind) {
     for command in commands {
         let name = command.name();
         let error = fault(node, command).await;
@@ -23,7 +23,7 @@ async fn assert_all(node: &RedisNode, commands: Vec<LockCommand>, kind: FaultKin
     }
 }
 
-async fn with_an_old_lock() -> (RedisServer, RedisNode) {
+pub(crate) async fn with_an_old_lock() -> (RedisServer, RedisNode) {
     let (server, node) = server_and_node();
     ask(&node, acquire(&["{t}:old"], "mine", 60_000)).await;
     (server, node)

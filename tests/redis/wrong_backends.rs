@@ -118,7 +118,7 @@ impl Backend for Flawed {
                 Err(BackendError::new(FaultKind::Closed, Sent::No, "once closed, always closed"))
             }
             (Flaw::NeverComesBack, _) => self.run(command.clone(), deadline).await.inspect_err(|error| {
-                let closed = error.kind() == FaultKind::Closed;
+                let closed = [FaultKind::Closed, FaultKind::Unreachable].contains(&error.kind());
                 self.calls.fetch_add(usize::from(closed), Ordering::Relaxed);
             }),
             (Flaw::ReadsTheNextReply, _) => self.single_file.execute(command, deadline).await,

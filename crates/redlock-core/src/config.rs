@@ -24,7 +24,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(parameter: Parameter, value: impl Debug, requirement: impl Into<String>) -> Self {
-        Self { parameter, value: format!("{value:?}"), requirement: requirement.into() }
+        Self { parameter, value: shortened(format!("{value:?}")), requirement: requirement.into() }
     }
 
     /// Which parameter.
@@ -32,7 +32,7 @@ impl ConfigError {
         self.parameter
     }
 
-    /// Its value, as `Debug` shows it.
+    /// Its value, as `Debug` shows it; the beginning of one that is very long.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -42,6 +42,17 @@ impl ConfigError {
         &self.requirement
     }
 }
+
+/// A value may be wrong because it is huge, and a message must not be.
+fn shortened(mut value: String) -> String {
+    if let Some((end, _)) = value.char_indices().nth(MOST_SHOWN) {
+        value.truncate(end);
+        value.push('…');
+    }
+    value
+}
+
+const MOST_SHOWN: usize = 300;
 
 impl Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +88,7 @@ pub enum Parameter {
     RetryDelay,
     /// The text before the random bits of a token.
     Label,
-    /// The holder's name.
+    /// The holder's name, or that of its host.
     HolderName,
 }
 

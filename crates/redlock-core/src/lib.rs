@@ -35,6 +35,7 @@ mod status;
 mod ttl;
 mod unconfirmed;
 mod value;
+mod verify;
 
 pub use async_trait::async_trait;
 
@@ -62,3 +63,4 @@ pub use shutdown::Shutdown;
 pub use status::{ActiveLock, ForcedRelease, LockState, LockStatus, StatusError};
 pub use ttl::Ttl;
 pub use value::LockValue;
+pub use verify::{NodeProblem, Verification};

@@ -201,8 +201,11 @@ impl Options {
             ));
         }
         check_text(Parameter::Label, &self.label, MAX_LABEL_BYTES)?;
-        let name = self.holder.as_ref().and_then(|holder| holder.name.as_deref());
-        name.map_or(Ok(()), |name| check_text(Parameter::HolderName, name, MAX_NAME_BYTES))
+        let Some(holder) = &self.holder else { return Ok(()) };
+        // The host's name, too, is the caller's to choose, and stands in every key.
+        let texts = [(&holder.name, MAX_NAME_BYTES), (&holder.host, MAX_HOST_BYTES)];
+        let mut texts = texts.into_iter().filter_map(|(text, most)| Some((text.as_deref()?, most)));
+        texts.try_for_each(|(text, most)| check_text(Parameter::HolderName, text, most))
     }
 
     /// The retries after a lost round: nodes that do not answer may be treated otherwise than a lock that is held.
@@ -213,6 +216,8 @@ impl Options {
 
 const MAX_LABEL_BYTES: usize = 64;
 const MAX_NAME_BYTES: usize = 128;
+/// The longest name of a host that the operating systems know.
+const MAX_HOST_BYTES: usize = 255;
 
 fn check_text(parameter: Parameter, text: &str, most: usize) -> Result<(), ConfigError> {
     if text.len() > most {
