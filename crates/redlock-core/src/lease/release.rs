@@ -30,7 +30,10 @@ impl Lease {
             return outcome.clone();
         }
         let lease = self.longest_lease();
-        self.give_up(LossReason::Released);
+        if self.give_up(LossReason::Released) == LossReason::Detached {
+            // A shutdown comes too late: the lock belongs to whoever has the ticket.
+            return ReleaseOutcome::unknown(self.shared.names());
+        }
         let resumed = self.state().send_release();
         let outcome = self.release_on_nodes(resumed, lease).await;
         self.state().released(outcome.clone());
@@ -80,7 +83,9 @@ impl Lease {
             return;
         }
         // At once, so that no extension begins any more.
-        self.give_up(LossReason::Released);
+        if self.give_up(LossReason::Released) == LossReason::Detached {
+            return;
+        }
         let runtime = self.runtime_here();
         self.spawn_release(&runtime);
     }
@@ -99,13 +104,21 @@ impl Lease {
         // Not while an extension is under way, whose late reply would belong to nobody.
         let _turn = self.turn.lock().await;
         self.check()?;
-        self.give_up(LossReason::Detached);
-        Ok(())
+        match self.give_up(LossReason::Detached) {
+            LossReason::Detached => Ok(()),
+            // Another thread was quicker.
+            reason => Err(reason),
+        }
     }
 
-    fn give_up(&self, reason: LossReason) {
+    pub(crate) fn is_detached(&self) -> bool {
+        self.state().ended() == Some(LossReason::Detached)
+    }
+
+    /// The reason that stands: a lease that was handed on must not be released any more.
+    fn give_up(&self, reason: LossReason) -> LossReason {
         self.shared.registry.remove(self);
-        self.lose(reason);
+        self.lose(reason)
     }
 
     /// The runtime of the caller, or else the one of the acquisition.
