@@ -6,7 +6,7 @@ use redlock_core::LockGuard;
 use redlock_testkit::{FaultyLink, Plan};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, Recorder, ms};
+use crate::support::{Cluster, Recorder, first_polls, ms};
 
 /// No key of these tests ends by itself before they do.
 const LONG: Duration = Duration::from_secs(100);
@@ -179,4 +179,20 @@ async fn after_the_lease_nothing_is_repeated() {
     let sent = cluster.links[1].log().len();
     sleep(LONG).await;
     assert_eq!(cluster.links[1].log().len(), sent);
+}
+
+/// A caller that waits no longer has not taken the release back.
+///
+/// hazard: 6, 61
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_caller_dropped_it_is_repeated_too() {
+    let cluster = Cluster::of(3);
+    let guard = held(&cluster, "x").await;
+    cluster.links[1..].iter().for_each(FaultyLink::black_hole);
+    assert!(first_polls(1, guard.release()).await.is_none());
+    drop(guard);
+    sleep(Duration::from_secs(20)).await;
+    cluster.links[1..].iter().for_each(FaultyLink::restore);
+    sleep(Duration::from_secs(1)).await;
+    assert!(cluster.is_free(), "{:?}", cluster.holders("x"));
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 
+use crate::quorum::InFlight;
 use crate::release::ReleaseTally;
+use crate::shared::Shared;
 use crate::unconfirmed::{self, Sending};
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
 
@@ -58,16 +60,12 @@ impl Lease {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
         let limit = self.terms.node_timeout;
         let sending = Sending { claim: self.claim.clone(), limit, lease };
-        let mut in_flight = self.shared.send(self.claim.release(), limit);
+        let in_flight = Some(self.shared.send(self.claim.release(), limit));
+        let mut releasing = Releasing { shared: &self.shared, sending, in_flight };
         while tally.verdict().is_none() {
-            let Some((node, reply)) = in_flight.next().await else { break };
-            let reply = self.told(node, reply);
-            unconfirmed::answered(&self.shared, node, &reply, &sending);
-            tally.record(node, reply);
+            let Some((node, reply)) = releasing.next().await else { break };
+            tally.record(node, self.told(node, reply));
         }
-        let shared = Arc::clone(&self.shared);
-        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
-        self.shared.leave_to(in_flight, "release", heard);
         tally.into_outcome(self.shared.names())
     }
 
@@ -124,6 +122,32 @@ impl Lease {
     /// The runtime of the caller, or else the one of the acquisition.
     pub(super) fn runtime_here(&self) -> Handle {
         Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+}
+
+/// A release that was sent. Dropped, be it decided or given up by its caller, it sees to the answers that are still to come in
+/// the background: a node that does not confirm is asked again.
+struct Releasing<'a> {
+    shared: &'a Arc<Shared>,
+    sending: Sending,
+    /// `None` only while it is dropped.
+    in_flight: Option<InFlight>,
+}
+
+impl Releasing<'_> {
+    async fn next(&mut self) -> Option<(usize, Result<Reply, BackendError>)> {
+        let (node, reply) = self.in_flight.as_mut()?.next().await?;
+        unconfirmed::answered(self.shared, node, &reply, &self.sending);
+        Some((node, reply))
+    }
+}
+
+impl Drop for Releasing<'_> {
+    fn drop(&mut self) {
+        let Some(in_flight) = self.in_flight.take() else { return };
+        let (shared, sending) = (Arc::clone(self.shared), self.sending.clone());
+        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
+        self.shared.leave_to(in_flight, "release", heard);
     }
 }
 
