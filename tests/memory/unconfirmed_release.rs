@@ -196,3 +196,30 @@ async fn a_release_whose_caller_dropped_it_is_repeated_too() {
     sleep(Duration::from_secs(1)).await;
     assert!(cluster.is_free(), "{:?}", cluster.holders("x"));
 }
+
+/// A release that is due in minutes does not hold up one that is due at once.
+///
+/// hazard: 6
+#[tokio::test(start_paused = true)]
+async fn a_long_pause_for_one_release_delays_no_other() {
+    let cluster = Cluster::of(3);
+    let client = cluster.builder("a").ttl(LONG).node_timeout(ms(50)).build().expect("a client");
+    let other = client.acquire("y").await.expect("acquired");
+    cluster.quiet().await;
+    // Unanswered over a connection that is replaced: repeated after 1, 4, 16 and 64 seconds.
+    cluster.links[0].hold();
+    cluster.links[1].refuse();
+    let attempt = client.try_acquire("x");
+    tokio::join!(async { attempt.await.expect_err("no quorum") }, async {
+        sleep(ms(40)).await;
+        cluster.links[0].reconnect();
+    });
+    cluster.links[1].restore();
+    sleep(Duration::from_secs(20)).await;
+    cluster.links[0].refuse();
+    assert!(other.release().await.is_released());
+    sleep(ms(500)).await;
+    cluster.links[0].restore();
+    sleep(Duration::from_secs(1)).await;
+    assert!(cluster.is_free(), "{}", cluster.links[0].timeline());
+}
