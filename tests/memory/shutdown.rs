@@ -187,3 +187,24 @@ async fn a_lock_adopted_in_the_midst_of_a_shutdown_stays_its_tickets() {
     let other = Redlock::builder().node(trigger.node.clone()).clock(TokioClock::new()).build().unwrap();
     assert!(other.adopt(&ticket).await.unwrap().release().await.is_released());
 }
+
+/// The shutdown has listed the lock among those that it releases when the holder hands it on: released, it would be held by
+/// two.
+/// hazard: 4, 68
+#[tokio::test(start_paused = true)]
+async fn a_lock_handed_on_in_the_midst_of_a_shutdown_stays_its_tickets() {
+    let cluster = Cluster::of(3);
+    let client = cluster.client("a");
+    let guard = client.acquire("x").await.unwrap();
+    cluster.always(&Plan::new().delay(ms(5)));
+    let heir = cluster.other_links().client("heir");
+    let (report, adopted) = tokio::join!(client.shutdown(SOON), async {
+        let ticket = guard.detach().await.unwrap();
+        heir.adopt(&ticket).await.unwrap()
+    });
+    assert!(report.is_complete() && report.released.is_empty(), "{report:?}");
+    cluster.quiet().await;
+    adopted.check().unwrap();
+    cluster.other_links().client("b").try_acquire("x").await.expect_err("held by the heir");
+    assert!(adopted.release().await.is_released());
+}

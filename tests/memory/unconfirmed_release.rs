@@ -6,7 +6,7 @@ use redlock_core::LockGuard;
 use redlock_testkit::{FaultyLink, Plan};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, Recorder, ms};
+use crate::support::{Cluster, Recorder, first_polls, ms};
 
 /// No key of these tests ends by itself before they do.
 const LONG: Duration = Duration::from_secs(100);
@@ -179,4 +179,47 @@ async fn after_the_lease_nothing_is_repeated() {
     let sent = cluster.links[1].log().len();
     sleep(LONG).await;
     assert_eq!(cluster.links[1].log().len(), sent);
+}
+
+/// A caller that waits no longer has not taken the release back.
+///
+/// hazard: 6, 61
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_caller_dropped_it_is_repeated_too() {
+    let cluster = Cluster::of(3);
+    let guard = held(&cluster, "x").await;
+    cluster.links[1..].iter().for_each(FaultyLink::black_hole);
+    assert!(first_polls(1, guard.release()).await.is_none());
+    drop(guard);
+    sleep(Duration::from_secs(20)).await;
+    cluster.links[1..].iter().for_each(FaultyLink::restore);
+    sleep(Duration::from_secs(1)).await;
+    assert!(cluster.is_free(), "{:?}", cluster.holders("x"));
+}
+
+/// A release that is due in minutes does not hold up one that is due at once.
+///
+/// hazard: 6
+#[tokio::test(start_paused = true)]
+async fn a_long_pause_for_one_release_delays_no_other() {
+    let cluster = Cluster::of(3);
+    let client = cluster.builder("a").ttl(LONG).node_timeout(ms(50)).build().expect("a client");
+    let other = client.acquire("y").await.expect("acquired");
+    cluster.quiet().await;
+    // Unanswered over a connection that is replaced: repeated after 1, 4, 16 and 64 seconds.
+    cluster.links[0].hold();
+    cluster.links[1].refuse();
+    let attempt = client.try_acquire("x");
+    tokio::join!(async { attempt.await.expect_err("no quorum") }, async {
+        sleep(ms(40)).await;
+        cluster.links[0].reconnect();
+    });
+    cluster.links[1].restore();
+    sleep(Duration::from_secs(20)).await;
+    cluster.links[0].refuse();
+    assert!(other.release().await.is_released());
+    sleep(ms(500)).await;
+    cluster.links[0].restore();
+    sleep(Duration::from_secs(1)).await;
+    assert!(cluster.is_free(), "{}", cluster.links[0].timeline());
 }

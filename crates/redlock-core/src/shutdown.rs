@@ -60,7 +60,7 @@ impl Redlock {
             };
             let _ = timeout(within, work).await;
         }
-        let left = leases.iter().filter(|lease| lease.state().outcome().is_none());
+        let left = leases.iter().filter(|lease| lease.state().outcome().is_none() && !lease.is_detached());
         let unreleased = left.map(|lease| lease.resources.to_vec()).collect();
         let unfinished = self.shared().nodes.tasks().len().saturating_add(self.shared().unconfirmed.len());
         Shutdown { released, unreleased, unfinished }
@@ -71,9 +71,13 @@ async fn release_all(leases: &[Arc<Lease>], released: &mut Vec<(Vec<String>, Rel
     let mut releases = JoinSet::new();
     for lease in leases {
         let lease = Arc::clone(lease);
-        releases.spawn(async move { (lease.resources.to_vec(), lease.release().await) });
+        releases.spawn(async move {
+            let outcome = lease.release().await;
+            // Handed on meanwhile, it was left alone.
+            (!lease.is_detached()).then(|| (lease.resources.to_vec(), outcome))
+        });
     }
     while let Some(outcome) = releases.join_next().await {
-        released.extend(outcome);
+        released.extend(outcome.ok().flatten());
     }
 }

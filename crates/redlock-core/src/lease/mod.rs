@@ -103,12 +103,16 @@ impl Lease {
         verdict
     }
 
-    /// Ends the lease before its validity does.
-    pub(crate) fn lose(&self, reason: LossReason) {
-        let news = self.state().end(reason);
+    /// Ends the lease before its validity does. The reason that stands, which is the first one.
+    pub(crate) fn lose(&self, reason: LossReason) -> LossReason {
+        let (news, stands) = {
+            let mut state = self.state();
+            (state.end(reason), state.ended().unwrap_or(reason))
+        };
         if news {
             self.announce(reason);
         }
+        stands
     }
 
     fn announce(&self, reason: LossReason) {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 
+use crate::quorum::InFlight;
 use crate::release::ReleaseTally;
+use crate::shared::Shared;
 use crate::unconfirmed::{self, Sending};
 use crate::{BackendError, Event, LossReason, ReleaseOutcome, Reply};
 
@@ -30,7 +32,10 @@ impl Lease {
             return outcome.clone();
         }
         let lease = self.longest_lease();
-        self.give_up(LossReason::Released);
+        if self.give_up(LossReason::Released) == LossReason::Detached {
+            // A shutdown comes too late: the lock belongs to whoever has the ticket.
+            return ReleaseOutcome::unknown(self.shared.names());
+        }
         let resumed = self.state().send_release();
         let outcome = self.release_on_nodes(resumed, lease).await;
         self.state().released(outcome.clone());
@@ -55,16 +60,12 @@ impl Lease {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
         let limit = self.terms.node_timeout;
         let sending = Sending { claim: self.claim.clone(), limit, lease };
-        let mut in_flight = self.shared.send(self.claim.release(), limit);
+        let in_flight = Some(self.shared.send(self.claim.release(), limit));
+        let mut releasing = Releasing { shared: &self.shared, sending, in_flight };
         while tally.verdict().is_none() {
-            let Some((node, reply)) = in_flight.next().await else { break };
-            let reply = self.told(node, reply);
-            unconfirmed::answered(&self.shared, node, &reply, &sending);
-            tally.record(node, reply);
+            let Some((node, reply)) = releasing.next().await else { break };
+            tally.record(node, self.told(node, reply));
         }
-        let shared = Arc::clone(&self.shared);
-        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
-        self.shared.leave_to(in_flight, "release", heard);
         tally.into_outcome(self.shared.names())
     }
 
@@ -80,7 +81,9 @@ impl Lease {
             return;
         }
         // At once, so that no extension begins any more.
-        self.give_up(LossReason::Released);
+        if self.give_up(LossReason::Released) == LossReason::Detached {
+            return;
+        }
         let runtime = self.runtime_here();
         self.spawn_release(&runtime);
     }
@@ -99,18 +102,52 @@ impl Lease {
         // Not while an extension is under way, whose late reply would belong to nobody.
         let _turn = self.turn.lock().await;
         self.check()?;
-        self.give_up(LossReason::Detached);
-        Ok(())
+        match self.give_up(LossReason::Detached) {
+            LossReason::Detached => Ok(()),
+            // Another thread was quicker.
+            reason => Err(reason),
+        }
     }
 
-    fn give_up(&self, reason: LossReason) {
+    pub(crate) fn is_detached(&self) -> bool {
+        self.state().ended() == Some(LossReason::Detached)
+    }
+
+    /// The reason that stands: a lease that was handed on must not be released any more.
+    fn give_up(&self, reason: LossReason) -> LossReason {
         self.shared.registry.remove(self);
-        self.lose(reason);
+        self.lose(reason)
     }
 
     /// The runtime of the caller, or else the one of the acquisition.
     pub(super) fn runtime_here(&self) -> Handle {
         Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+}
+
+/// A release that was sent. Dropped, be it decided or given up by its caller, it sees to the answers that are still to come in
+/// the background: a node that does not confirm is asked again.
+struct Releasing<'a> {
+    shared: &'a Arc<Shared>,
+    sending: Sending,
+    /// `None` only while it is dropped.
+    in_flight: Option<InFlight>,
+}
+
+impl Releasing<'_> {
+    async fn next(&mut self) -> Option<(usize, Result<Reply, BackendError>)> {
+        let (node, reply) = self.in_flight.as_mut()?.next().await?;
+        unconfirmed::answered(self.shared, node, &reply, &self.sending);
+        Some((node, reply))
+    }
+}
+
+impl Drop for Releasing<'_> {
+    fn drop(&mut self) {
+        let Some(in_flight) = self.in_flight.take() else { return };
+        let (shared, sending) = (Arc::clone(self.shared), self.sending.clone());
+        let heard = move |node, reply: &Result<_, _>| unconfirmed::answered(&shared, node, reply, &sending);
+        self.shared.leave_to(in_flight, "release", heard);
     }
 }
 

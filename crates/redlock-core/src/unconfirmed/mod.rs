@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::sleep_until;
+use tokio::time::timeout_at;
 
 pub(crate) use queue::Unconfirmed;
 use queue::{Debt, Verdict};
@@ -96,9 +96,11 @@ struct Service {
 
 impl Service {
     async fn run(mut self) {
-        while let Some(due) = self.shared.unconfirmed.next_due_or_end_service(self.node) {
+        while let Some((due, earlier)) = self.shared.unconfirmed.next_due_or_end_service(self.node) {
+            // Where another is due earlier, this pass sends nothing, or just that one.
+            let rest = timeout_at(due, earlier.notified());
             // A shutdown has everything tried once more, at once; the rest is left to the ttl.
-            let last = self.shared.closed.run_until_cancelled(sleep_until(due)).await.is_none();
+            let last = self.shared.closed.run_until_cancelled(rest).await.is_none();
             self.pass(last).await;
             if last {
                 self.shared.unconfirmed.end_service(self.node);

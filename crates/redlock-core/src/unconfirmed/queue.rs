@@ -1,8 +1,9 @@
 //! The releases that nodes owe a confirmation for, and what an answer says about one; without I/O.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{AGAIN, RETRY, Sending, Trace};
@@ -93,6 +94,9 @@ struct Queue {
     debts: VecDeque<Debt>,
     /// Whether a task sees to them.
     served: bool,
+    /// Until when that task sleeps.
+    looks_at: Option<Instant>,
+    wake: Arc<Notify>,
 }
 
 impl Unconfirmed {
@@ -108,6 +112,9 @@ impl Unconfirmed {
     /// Puts it on the list; `given_up` tells of one that had to make room for it.
     pub(super) fn push(&self, node: usize, debt: Debt, given_up: impl FnOnce()) -> bool {
         let Some(mut queue) = self.queue(node) else { return false };
+        if queue.looks_at.is_some_and(|at| debt.due < at) {
+            queue.wake.notify_one();
+        }
         queue.debts.push_back(debt);
         let full = queue.debts.len() > MOST && queue.debts.pop_front().is_some();
         drop(queue);
@@ -128,17 +135,19 @@ impl Unconfirmed {
         }
     }
 
-    /// When something is due; the service ends with the last.
-    pub(super) fn next_due_or_end_service(&self, node: usize) -> Option<Instant> {
+    /// When something is due, and by what a release that is due earlier tells of itself; the service ends with the last.
+    pub(super) fn next_due_or_end_service(&self, node: usize) -> Option<(Instant, Arc<Notify>)> {
         let mut queue = self.queue(node)?;
         let due = queue.debts.iter().map(|debt| debt.due).min();
         queue.served = due.is_some();
-        due
+        queue.looks_at = due;
+        due.map(|due| (due, Arc::clone(&queue.wake)))
     }
 
     /// What is due, or everything; without what needs no repeat any more.
     pub(super) fn take_due(&self, node: usize, all: bool, mut given_up: impl FnMut()) -> Vec<Debt> {
         let Some(mut queue) = self.queue(node) else { return Vec::new() };
+        queue.looks_at = None;
         let now = Instant::now();
         let debts = std::mem::take(&mut queue.debts).into_iter();
         let (due, later): (Vec<_>, _) = debts.partition(|debt| all || debt.due <= now);
