@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::Identities;
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::options::{Limits, Options, Terms};
@@ -179,6 +180,7 @@ impl RedlockBuilder {
         }
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let shared = Shared {
+            identities: Identities::new(nodes.len()),
             unconfirmed: Unconfirmed::new(nodes.len()),
             nodes,
             format: self.format,

@@ -17,6 +17,7 @@ mod entropy;
 mod error;
 mod fault;
 mod holder;
+mod identity;
 mod key;
 mod key_format;
 mod lease;

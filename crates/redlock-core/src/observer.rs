@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, ReleaseOutcome};
+use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, NodeProblem, ReleaseOutcome};
 
 /// Something that happened to a lock or at a node.
 ///
@@ -103,6 +103,12 @@ pub enum Event<'a> {
     EvenNodes {
         /// How many.
         nodes: usize,
+    },
+    /// A node is not what a quorum needs: it is another's twin, a replica, or evicts keys. Told once for each problem, from what
+    /// the nodes say of themselves at each new connection.
+    NodeProblem {
+        /// Which node, and what is wrong.
+        problem: &'a NodeProblem,
     },
     /// A node did not answer a command as it should.
     NodeFault {

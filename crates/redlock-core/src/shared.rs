@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::Identities;
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::quorum::{InFlight, Nodes, Quorum};
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) registry: Arc<Registry>,
     pub(crate) closed: CancellationToken,
+    /// Who the nodes are, over their present connections.
+    pub(crate) identities: Identities,
     /// Releases that are being repeated.
     pub(crate) unconfirmed: Unconfirmed,
 }

@@ -64,6 +64,13 @@ impl Verification {
         self.problems.is_empty() && self.faults.is_empty() && self.skipped.is_empty()
     }
 
+    /// What is wrong with nodes that say this of themselves.
+    pub(crate) fn of(nodes: Vec<(NodeName, Description)>) -> Self {
+        let mut found = Self { nodes, ..Self::default() };
+        found.judge();
+        found
+    }
+
     fn judge(&mut self) {
         for (index, (node, said)) in self.nodes.iter().enumerate() {
             let twin = self
@@ -97,7 +104,9 @@ impl Redlock {
     /// Asks every node who it is, and says what a quorum of them cannot stand on: above all two nodes that are one server.
     /// Addresses cannot tell that (`localhost` and `127.0.0.1`), and [`build`](crate::RedlockBuilder::build) asks nobody.
     ///
-    /// Worth calling once when a process starts. It changes nothing: what to do about a problem is the caller's to decide.
+    /// Each node is also asked in the background at each new connection, where a problem is told to the observer
+    /// ([`Event::NodeProblem`](crate::Event::NodeProblem)), and acquisitions are refused as long as two nodes are known to be one
+    /// server. This asks at once, and waits: worth calling when a process starts.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -138,7 +147,7 @@ impl Redlock {
     }
 }
 
-fn described(reply: Result<Reply, BackendError>) -> Result<Description, BackendError> {
+pub(crate) fn described(reply: Result<Reply, BackendError>) -> Result<Description, BackendError> {
     match reply?.into_admin()? {
         AdminReply::Described(description) => Ok(*description),
         AdminReply::Scanned(_) => Err(BackendError::protocol("not an answer to a description")),

@@ -56,6 +56,7 @@ impl Attempt {
     /// when this returns, so that a leftover of its own cannot stand in the way of the next.
     pub(super) async fn run(mut self) -> Result<(Claim, Moment), Lost> {
         let decision = self.decide().await;
+        self.shared.meet_new_nodes(self.terms.node_timeout);
         let now = self.shared.now();
         let loss = match decision {
             Decision::Won { valid_until } => {
