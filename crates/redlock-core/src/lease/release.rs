@@ -54,7 +54,7 @@ impl Lease {
     async fn release_on_nodes(&self, resumed: bool, lease: Duration) -> ReleaseOutcome {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
         let limit = self.terms.node_timeout;
-        let sending = Sending { claim: self.claim.clone(), limit, lease };
+        let sending = Sending::of(&self.claim, limit, lease);
         let mut in_flight = self.shared.send(self.claim.release(), limit);
         while tally.verdict().is_none() {
             let Some((node, reply)) = in_flight.next().await else { break };
