@@ -9,6 +9,7 @@
 
 mod cancel_storm;
 mod cleanup;
+mod clock_steps;
 mod conformance;
 mod cut_link;
 mod describe;

@@ -12,6 +12,7 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "format", run: || stream(&mut cargo::cargo(&["fmt", "--all", "--check"])) },
+    Step { name: "interop", run: interop },
     Step { name: "clippy", run: clippy },
     Step { name: "documentation", run: documentation },
     Step { name: "arrows", run: || verdict(arrows::check()) },
@@ -30,6 +31,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
 fn clippy() -> Verdict {
     let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
     stream(&mut cargo::cargo(&arguments))
+}
+
+/// The workspace beside ours, which no `--workspace` and no `--all` includes.
+fn interop() -> Verdict {
+    const APART: [&str; 2] = ["--manifest-path", "tests/interop/Cargo.toml"];
+    let format = [&["fmt"][..], &APART, &["--check"]].concat();
+    let clippy = [&["clippy", "--locked"][..], &APART, &["--all-targets", "--", "-D", "warnings"]].concat();
+    match stream(&mut cargo::cargo(&format)) {
+        Verdict::Passed => stream(&mut cargo::cargo(&clippy)),
+        verdict => verdict,
+    }
 }
 
 fn documentation() -> Verdict {

@@ -55,6 +55,8 @@ static ACTIVE: std::sync::Mutex<Option<Mutant>> = std::sync::Mutex::new(None);
 #[cfg(redlock_mutants)]
 pub fn activate(mutant: Option<Mutant>) {
     *ACTIVE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = mutant;
+    // A seed that is run again has the same values: what one mutant left would be counted under the next.
+    ACKNOWLEDGED.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
 }
 
 /// Whether the defect is switched on.

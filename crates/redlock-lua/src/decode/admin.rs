@@ -40,10 +40,11 @@ fn describe(replies: Vec<Value>) -> Result<Description, BackendError> {
 /// What the node told; nothing where it may not or cannot. A node that cannot answer *now* is an error.
 fn told(reply: Value) -> Result<Option<Value>, BackendError> {
     match reply {
-        Value::Error { code, message } => match classify(&code, &message) {
-            FaultKind::Permission | FaultKind::Rejected => Ok(None),
-            _ => Err(replied(&code, &message)),
-        },
+        Value::Error { code, message } => {
+            let kind = classify(&code, &message);
+            let withheld = matches!(kind, FaultKind::Permission | FaultKind::Rejected);
+            if withheld { Ok(None) } else { Err(replied(&code, &message)) }
+        }
         value => Ok(Some(value)),
     }
 }

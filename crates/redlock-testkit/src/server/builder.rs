@@ -1,5 +1,7 @@
 //! The options of a server.
 
+use std::ffi::OsString;
+
 use super::process::{Folder, Place, Process, Spec};
 use super::{Program, RedisServer, ServerError};
 
@@ -20,6 +22,7 @@ pub struct RedisServerBuilder {
     durable: bool,
     password: Option<String>,
     args: Vec<String>,
+    env: Vec<(OsString, OsString)>,
     program: Option<Program>,
 }
 
@@ -46,6 +49,12 @@ impl RedisServerBuilder {
     /// More arguments to the server's program (`["--maxmemory", "1mb"]`).
     pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// A variable of the server's environment (`LD_PRELOAD`, to give it a clock of its own).
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -77,6 +86,7 @@ impl RedisServerBuilder {
             None => Program::find()?,
         };
         let password = self.password.clone();
-        Ok(Spec { program, place, folder, durable: self.durable, password, args: self.args.clone() })
+        let (args, env) = (self.args.clone(), self.env.clone());
+        Ok(Spec { program, place, folder, durable: self.durable, password, args, env })
     }
 }

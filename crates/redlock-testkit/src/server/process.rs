@@ -1,5 +1,6 @@
 //! The server's process: its start, its signals, its end.
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub(super) struct Spec {
     pub(super) durable: bool,
     pub(super) password: Option<String>,
     pub(super) args: Vec<String>,
+    pub(super) env: Vec<(OsString, OsString)>,
 }
 
 /// Where it listens.
@@ -76,6 +78,7 @@ impl Spec {
         if let Some(libraries) = self.program.libraries() {
             command.env("LD_LIBRARY_PATH", libraries);
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
     }
 

@@ -48,9 +48,11 @@ impl Hunt {
             return format!("{name:<26} NOT CAUGHT by {} seeds ({seconds:.1} s)", args.seeds);
         };
         let seeds = caught.seed.wrapping_sub(args.seed).saturating_add(1);
-        let by = caught.violations.first().map_or("", |violation| violation.checker.name());
+        let mut by: Vec<_> = caught.violations.iter().map(|violation| violation.checker.name()).collect();
+        by.dedup();
+        let by = by.join(", ");
         format!(
-            "{name:<26} caught by {by:<20} at seed {:<6} after {seeds} seeds ({seconds:.1} s)",
+            "{name:<26} caught by {by:<36} at seed {:<6} after {seeds} seeds ({seconds:.1} s)",
             caught.seed
         )
     }

@@ -1,0 +1,1 @@
+//! The tests against foreign clients live in the lane beside this file.
