@@ -1,8 +1,9 @@
 //! N nodes are N servers, whatever their addresses say.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redlock_core::{NodeName, NodeProblem, Redlock};
+use redlock_core::{AcquireError, Event, NodeName, NodeProblem, Observer, Parameter, Redlock};
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::proxy::Proxy;
 use redlock_testkit::server::RedisServer;
@@ -105,4 +106,34 @@ async fn who_does_not_answer_or_does_not_tell_is_named() {
     assert!(!found.is_sound());
     assert_eq!(found.faults.len(), 1, "{found:?}");
     assert!(matches!(&found.problems[..], [NodeProblem::Anonymous { .. }]), "{found:?}");
+}
+
+/// What nobody has asked for is found all the same, at the first connection.
+/// hazard: 20
+#[tokio::test]
+async fn one_server_under_two_addresses_grants_nothing_once_it_is_met() {
+    let (server, other) = (server(), server());
+    let port = server.port().expect("a port");
+    let told = Problems::default();
+    let nodes = [server.url(), other.url(), format!("redis://localhost:{port}")];
+    let nodes = nodes.map(|url| RedisNode::from_url(url).expect("a node"));
+    let redlock = Redlock::builder().nodes(nodes).observer(told.clone()).build().expect("a redlock");
+    eventually("refused", async || match redlock.try_acquire("x").await {
+        Err(AcquireError::Config(error)) => error.parameter() == Parameter::Nodes,
+        _ => false,
+    })
+    .await;
+    let told = told.0.lock().expect("told").clone();
+    assert!(matches!(told.as_slice(), [NodeProblem::Duplicate { .. }]), "{told:?}");
+}
+
+#[derive(Clone, Debug, Default)]
+struct Problems(Arc<Mutex<Vec<NodeProblem>>>);
+
+impl Observer for Problems {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::NodeProblem { problem } = event {
+            self.0.lock().expect("told").push((*problem).clone());
+        }
+    }
 }

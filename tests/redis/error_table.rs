@@ -46,10 +46,12 @@ async fn closed() {
 /// hazard: 54
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn loading() {
-    let slowly = ["--key-load-delay", "300"];
+    // It answers after each 1024 keys.
+    let slowly = ["--key-load-delay", "100"];
     let mut server = RedisServer::builder().durable().args(slowly).start().expect("a server");
-    let node = node(&server);
-    let many = "for key = 1, 8000 do redis.call('SET', 'k' .. key, 1) end";
+    let patient = RedisNode::builder(server.url()).connect_timeout(AMPLE);
+    let node = patient.build().expect("a node");
+    let many = "for key = 1, 12000 do redis.call('SET', 'k' .. key, 1) end";
     server.command(["EVAL", many, "0"]).expect("EVAL");
     server.kill().expect("killed");
     let restarted = tokio::task::spawn_blocking(move || {

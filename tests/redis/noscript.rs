@@ -1,6 +1,6 @@
 //! A server that has forgotten the scripts.
 
-use redlock_core::{LockReply, Ownership};
+use redlock_core::{LockReply, Ownership, Redlock};
 
 use super::support::*;
 
@@ -45,4 +45,23 @@ async fn flushes_between_many_commands_lose_none() {
         task.await.expect("a task");
     }
     assert_eq!(server.keys().expect("keys"), 0);
+}
+
+/// The acquire of a node that has forgotten the script arrives behind the release, if that is sent as soon as a quorum of
+/// the others has granted.
+///
+/// hazard: 8, 53
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_script_leaves_no_lock_behind() {
+    let servers = [server(), server(), server()];
+    let redlock = Redlock::builder().nodes(servers.iter().map(node)).build().expect("a redlock");
+    for round in 0..100 {
+        servers[round % 3].command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");
+        let guard = redlock.acquire([format!("a:{round}"), format!("b:{round}")]).await.expect("acquired");
+        guard.release().await;
+    }
+    assert!(redlock.shutdown(AMPLE).await.is_complete());
+    for server in &servers {
+        assert_eq!(server.keys().expect("keys"), 0);
+    }
 }

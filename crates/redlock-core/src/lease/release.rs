@@ -59,7 +59,7 @@ impl Lease {
     async fn release_on_nodes(&self, resumed: bool, lease: Duration) -> ReleaseOutcome {
         let mut tally = ReleaseTally::new(self.shared.quorum(), self.claim.keys.len(), resumed);
         let limit = self.terms.node_timeout;
-        let sending = Sending { claim: self.claim.clone(), limit, lease };
+        let sending = Sending::of(&self.claim, limit, lease);
         let in_flight = Some(self.shared.send(self.claim.release(), limit));
         let mut releasing = Releasing { shared: &self.shared, sending, in_flight };
         while tally.verdict().is_none() {

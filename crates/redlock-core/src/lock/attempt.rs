@@ -9,7 +9,7 @@ use crate::lease::Claim;
 use crate::mutants::{self, Mutant};
 use crate::options::Terms;
 use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
-use crate::shared::{Shared, deadline};
+use crate::shared::Shared;
 use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
     Acquire, BackendError, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum, NodeFault, Reply,
@@ -135,11 +135,7 @@ impl Attempt {
             in_flight: self.in_flight.take()?,
             shared: Arc::clone(&self.shared),
             runtime: self.runtime.clone(),
-            sending: Sending {
-                claim: self.claim.clone(),
-                limit: self.terms.node_timeout,
-                lease: self.terms.ttl.as_duration(),
-            },
+            sending: Sending::of(&self.claim, self.terms.node_timeout, self.terms.ttl.as_duration()),
         })
     }
 }
@@ -169,36 +165,26 @@ impl RollBack {
 
     /// Sends the release to every node; the answers are awaited in the background.
     async fn begin(self) {
-        let mut release = self.release(self.nodes.iter().copied());
+        let mut release = self.sending.send_to(&self.shared, self.nodes.iter().copied());
         release.launch().await;
         let tasks = self.shared.nodes.tasks().clone();
         let runtime = self.runtime.clone();
         tasks.spawn(&runtime, async move {
             let (shared, sending) = (Arc::clone(&self.shared), self.sending.clone());
-            self.late_grants().await;
+            self.late_answers().await;
             until_confirmed(&shared, release, &sending).await;
         });
     }
 
-    /// A grant that answers now was, as a rule, undone by the release behind it; but an acquire that had to be sent a
-    /// second time (after `NOSCRIPT`) may have come behind that one.
-    async fn late_grants(mut self) {
+    /// A late grant was, as a rule, undone by the release behind it, which then says so.
+    async fn late_answers(mut self) {
         while let Some((node, reply)) = self.in_flight.next().await {
             let granted = granted(reply);
-            self.sending.claim.traces.answered(node, granted.as_ref().copied());
-            match granted {
-                Ok(true) if !mutants::active(Mutant::RollBackOnlyYes) => {
-                    until_confirmed(&self.shared, self.release([node]), &self.sending).await;
-                }
-                Ok(_) => {}
-                Err(error) => drop(self.shared.fault(node, error, "acquire")),
+            self.sending.answered(node, granted.as_ref().copied());
+            if let Err(error) = granted {
+                self.shared.fault(node, error, "acquire");
             }
         }
-    }
-
-    fn release(&self, nodes: impl IntoIterator<Item = usize>) -> InFlight {
-        let Sending { claim, limit, .. } = &self.sending;
-        self.shared.nodes.send_to(nodes, claim.release().into(), deadline(*limit))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Releases that a node has not confirmed are repeated, by one background task for each such node, until it has confirmed
 //! them or the lease would have ended.
 //!
-//! A release is confirmed where the node has executed it and nothing that was sent before can come after it. Otherwise:
+//! A release is confirmed where the node has executed it and nothing that was sent before can come after it: it removed
+//! what had been planted, or whatever plants had been answered when it was sent. Otherwise:
+//! - The node answered, but an acquire was under way, which may come behind it (it was sent again after `NOSCRIPT`). The
+//!   release is sent again when the acquire has been answered, or its time is over.
 //! - The node did not answer: one of the releases is sent again every [`RETRY`], and all of them once that is answered, so
 //!   that a dead node costs next to nothing and is clean as soon as it is back.
 //! - It answered, but over a connection that has replaced the one of an acquire without an answer: the network may yet
@@ -14,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 
 pub(crate) use queue::Unconfirmed;
 use queue::{Debt, Verdict};
@@ -33,14 +36,37 @@ const AGAIN: [Duration; 4] =
 /// So many releases are on their way to a node that has come back at the same time.
 const AT_ONCE: usize = 64;
 
-/// A release that was sent, and for how long it may be worth repeating.
+/// A release that is being sent, and for how long it may be worth repeating.
 #[derive(Clone, Debug)]
 pub(crate) struct Sending {
-    pub(crate) claim: Claim,
+    claim: Claim,
     /// How long a node may take to answer.
-    pub(crate) limit: Duration,
+    limit: Duration,
     /// How long a node may keep what is released.
-    pub(crate) lease: Duration,
+    lease: Duration,
+    /// At which nodes nothing of the claim was under way when it was sent.
+    settled: Vec<bool>,
+}
+
+impl Sending {
+    /// The release of that claim, about to be sent.
+    pub(crate) fn of(claim: &Claim, limit: Duration, lease: Duration) -> Self {
+        Self { claim: claim.clone(), limit, lease, settled: claim.traces.settled() }
+    }
+
+    fn is_behind_all(&self, node: usize) -> bool {
+        self.settled.get(node).copied().unwrap_or(false)
+    }
+
+    /// A node's answer to the acquire.
+    pub(crate) fn answered(&self, node: usize, granted: Result<bool, &BackendError>) {
+        self.claim.traces.answered(node, granted);
+    }
+
+    /// Sends it to those nodes.
+    pub(crate) fn send_to(&self, shared: &Shared, nodes: impl IntoIterator<Item = usize>) -> InFlight {
+        shared.nodes.send_to(nodes, self.claim.release().into(), deadline(self.limit))
+    }
 }
 
 /// Waits for the answers to a release, and repeats it at the nodes that do not confirm it.
@@ -70,17 +96,18 @@ pub(crate) fn answered(
 
 /// Whether the release stays on the list.
 fn keep(shared: &Shared, node: usize, debt: Debt, verdict: Verdict) -> bool {
-    let given_up = match verdict {
+    match verdict {
         Verdict::Confirmed => false,
         // What may still come of the network is not waited for in a shutdown.
-        Verdict::Repeat { answered: true } if shared.closed.is_cancelled() => false,
-        Verdict::Repeat { .. } => return shared.unconfirmed.push(node, debt, || unconfirmed(shared, node)),
-        Verdict::Hopeless => true,
-    };
-    if given_up {
-        unconfirmed(shared, node);
+        Verdict::Again if shared.closed.is_cancelled() => false,
+        Verdict::Again | Verdict::AfterAcquire | Verdict::Retry => {
+            shared.unconfirmed.push(node, debt, || unconfirmed(shared, node))
+        }
+        Verdict::Hopeless => {
+            unconfirmed(shared, node);
+            false
+        }
     }
-    false
 }
 
 fn unconfirmed(shared: &Shared, node: usize) {
@@ -99,8 +126,11 @@ impl Service {
         while let Some((due, earlier)) = self.shared.unconfirmed.next_due_or_end_service(self.node) {
             // Where another is due earlier, this pass sends nothing, or just that one.
             let rest = timeout_at(due, earlier.notified());
-            // A shutdown has everything tried once more, at once; the rest is left to the ttl.
+            // A shutdown has everything tried once more, as soon as no acquire is under way; the rest is left to the ttl.
             let last = self.shared.closed.run_until_cancelled(rest).await.is_none();
+            if last && let Some(over) = self.shared.unconfirmed.acquires_over(self.node) {
+                sleep_until(over).await;
+            }
             self.pass(last).await;
             if last {
                 self.shared.unconfirmed.end_service(self.node);
@@ -121,7 +151,7 @@ impl Service {
         if !self.repeat(due).await {
             for mut debt in rest {
                 debt.due = deadline(RETRY);
-                keep(&self.shared, self.node, debt, Verdict::Repeat { answered: false });
+                keep(&self.shared, self.node, debt, Verdict::Retry);
             }
             return;
         }
@@ -138,9 +168,9 @@ impl Service {
     /// Whether the node has answered any of them.
     async fn repeat(&self, debts: Vec<Debt>) -> bool {
         let mut sent = Vec::with_capacity(debts.len());
-        for debt in debts {
-            let (command, until) = (debt.sending.claim.release().into(), deadline(debt.sending.limit));
-            let mut release = self.shared.nodes.send_to([self.node], command, until);
+        for mut debt in debts {
+            debt.sent_again();
+            let mut release = debt.sending.send_to(&self.shared, [self.node]);
             release.launch().await;
             sent.push((debt, release));
         }

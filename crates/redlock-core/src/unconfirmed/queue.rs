@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -21,8 +22,11 @@ pub(super) struct Debt {
     until: Instant,
     /// When the node answered for the first time.
     first_answer: Option<Instant>,
-    /// How often the node has answered.
+    /// How often the node has answered while something might come behind.
     answers: usize,
+    /// Whether this is a repeat: then the time of the acquire is over.
+    again: bool,
+    waits_for_acquire: bool,
 }
 
 /// What an answer says.
@@ -30,11 +34,12 @@ pub(super) struct Debt {
 pub(super) enum Verdict {
     /// Nothing of the claim stands at the node, nor can it come.
     Confirmed,
-    /// It must be sent again when it is due.
-    Repeat {
-        /// Whether the node has answered at all.
-        answered: bool,
-    },
+    /// The node did not answer.
+    Retry,
+    /// It answered; an acquire that was under way may come behind it.
+    AfterAcquire,
+    /// It answered; what a replaced connection had sent may come behind it.
+    Again,
     /// It would fail again.
     Hopeless,
 }
@@ -42,35 +47,57 @@ pub(super) enum Verdict {
 impl Debt {
     pub(super) fn new(sending: Sending) -> Self {
         let now = Instant::now();
-        Self { due: now, until: deadline(sending.lease), first_answer: None, answers: 0, sending }
+        Self {
+            due: now,
+            until: deadline(sending.lease),
+            first_answer: None,
+            answers: 0,
+            again: false,
+            waits_for_acquire: false,
+            sending,
+        }
+    }
+
+    /// It is about to be sent again.
+    pub(super) fn sent_again(&mut self) {
+        self.again = true;
+        self.waits_for_acquire = false;
+        self.sending.settled = self.sending.claim.traces.settled();
     }
 
     pub(super) fn judge(&mut self, node: usize, reply: &Result<Reply, BackendError>) -> Verdict {
         let trace = self.sending.claim.traces.of(node);
         match reply {
             _ if trace == Trace::Nothing => Verdict::Confirmed,
-            Ok(reply) if self.is_confirmed(trace, reply) => Verdict::Confirmed,
-            Ok(_) => self.again(),
+            Ok(reply) if self.is_confirmed(node, trace, reply) => Verdict::Confirmed,
+            Ok(_) => self.answered(trace),
             Err(error) if error.is_retryable() => {
                 self.due = deadline(RETRY);
-                Verdict::Repeat { answered: false }
+                Verdict::Retry
             }
             Err(_) => Verdict::Hopeless,
         }
     }
 
     /// Whether nothing can come behind this answer.
-    fn is_confirmed(&self, trace: Trace, reply: &Reply) -> bool {
+    fn is_confirmed(&self, node: usize, trace: Trace, reply: &Reply) -> bool {
         let keys = u64::try_from(self.sending.claim.keys.len()).unwrap_or(u64::MAX);
         let removed = matches!(
             &reply.answer,
             crate::Answer::Lock(LockReply::Released(Released { removed, .. })) if *removed == keys
         );
-        // What was removed had been planted, and nothing is planted twice. And on one connection nothing overtakes.
-        removed || trace == Trace::Answered || trace == Trace::Open(Some(reply.epoch))
+        // What was removed had been planted, and nothing is planted twice. And on one connection nothing overtakes but an
+        // acquire that its caller sends again, within its time.
+        removed || self.sending.is_behind_all(node) || (self.again && trace == Trace::Open(Some(reply.epoch)))
     }
 
-    fn again(&mut self) -> Verdict {
+    fn answered(&mut self, trace: Trace) -> Verdict {
+        if !self.again || trace == Trace::Answered {
+            let wait = if trace == Trace::Answered { Duration::ZERO } else { self.sending.limit };
+            self.due = deadline(wait);
+            self.waits_for_acquire = true;
+            return Verdict::AfterAcquire;
+        }
         let pause = AGAIN.get(self.answers).copied();
         self.answers = self.answers.saturating_add(1);
         let first = *self.first_answer.get_or_insert_with(Instant::now);
@@ -78,7 +105,7 @@ impl Debt {
         match due {
             Some(due) => {
                 self.due = due.max(Instant::now());
-                Verdict::Repeat { answered: true }
+                Verdict::Again
             }
             None => Verdict::Confirmed,
         }
@@ -122,6 +149,12 @@ impl Unconfirmed {
             given_up();
         }
         true
+    }
+
+    /// When no acquire is under way any more that a release has already answered for.
+    pub(super) fn acquires_over(&self, node: usize) -> Option<Instant> {
+        let queue = self.queue(node)?;
+        queue.debts.iter().filter(|debt| debt.waits_for_acquire).map(|debt| debt.due).max()
     }
 
     /// Whether nobody serves the node yet; from now on somebody does.

@@ -36,6 +36,11 @@ impl Traces {
         self.lock().get(node).copied().unwrap_or(Trace::Nothing)
     }
 
+    /// At which nodes nothing is under way: what is sent there now comes behind all.
+    pub(super) fn settled(&self) -> Vec<bool> {
+        self.lock().iter().map(|trace| !matches!(trace, Trace::Open(_))).collect()
+    }
+
     /// A node's answer to the acquire: whether it granted.
     pub(crate) fn answered(&self, node: usize, granted: Result<bool, &BackendError>) {
         let trace = match granted {
