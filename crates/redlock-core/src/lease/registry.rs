@@ -64,9 +64,9 @@ impl Registry {
 
     /// Watches a new lease from its own runtime, and takes over those whose runtime is gone.
     pub(crate) fn add(self: &Arc<Self>, lease: &Arc<Lease>) {
-        let due = lease.state().next_wake();
         let recruit = {
             let mut state = self.state();
+            let due = lease.state().next_wake();
             let (worker, recruit) = state.worker_of(lease.runtime.id());
             state.adopt_orphans(worker);
             state.leases.insert(lease.id, Entry { lease: Arc::downgrade(lease), worker, due: None });
@@ -80,8 +80,10 @@ impl Registry {
     }
 
     pub(crate) fn reschedule(&self, lease: &Lease) {
+        let mut state = self.state();
+        // Under the lock: of two that reschedule at once, the later one must not have looked earlier.
         let due = lease.state().next_wake();
-        self.state().set_due(lease.id, due);
+        state.set_due(lease.id, due);
     }
 
     pub(crate) fn remove(&self, lease: &Lease) {
