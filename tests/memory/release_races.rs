@@ -1,11 +1,12 @@
 //! Extension and release of one lock, in every order.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use redlock_testkit::Plan;
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Cluster, ms};
+use crate::support::{Cluster, ms, poll_once};
 
 /// Whatever the order of the extension's answers, of the release and of the end of the extension's future: nothing is left
 /// on the nodes, nothing goes on, and nobody believes.
@@ -72,5 +73,33 @@ async fn a_key_that_is_being_put_back_is_released_too() {
         drop(guard);
         cluster.quiet().await;
         assert!(cluster.is_free(), "dropped after {millis} ms: {:?}", cluster.holders("x"));
+    }
+}
+
+/// An extension that its caller holds and polls no more, as in the other branch of a `select!`, holds up neither a release nor
+/// a shutdown.
+/// hazard: 12
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_is_not_polled_does_not_hold_up_a_release() {
+    for shutdown in [false, true] {
+        let cluster = Cluster::of(3);
+        let client = cluster.client("a");
+        let guard = client.acquire("x").await.unwrap();
+        let signal = guard.signal();
+        let (extending, releasing) = (guard.extend(), guard.release());
+        cluster.always(&Plan::new().reply_delay(ms(5)));
+        let mut stuck = pin!(extending);
+        assert!(poll_once(stuck.as_mut()).await.is_none());
+        if shutdown {
+            assert!(timeout(ms(500), client.shutdown(ms(400))).await.unwrap().is_complete());
+        } else {
+            assert!(timeout(ms(500), releasing).await.unwrap().is_released());
+        }
+        cluster.quiet().await;
+        assert!(cluster.is_free() && signal.is_lost());
+        // Polled again, it changes nothing.
+        assert!(stuck.await.is_err());
+        cluster.quiet().await;
+        assert!(cluster.is_free() && signal.is_lost());
     }
 }

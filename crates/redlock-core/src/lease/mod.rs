@@ -44,7 +44,7 @@ pub(crate) struct Lease {
     pub(crate) runtime: Handle,
     state: Mutex<LeaseState>,
     changed: Notify,
-    /// Extension, re-planting and release exclude each other.
+    /// Extension, re-planting and release exclude each other; only a release does not wait for ever.
     turn: tokio::sync::Mutex<()>,
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
+use tokio::time::timeout;
 
 use crate::quorum::InFlight;
 use crate::release::ReleaseTally;
@@ -27,7 +28,9 @@ impl Lease {
     }
 
     async fn release_here(&self) -> ReleaseOutcome {
-        let _turn = self.turn.lock().await;
+        // An extension under way is decided within a node's time limit. One that its caller holds and polls no more must not
+        // hold up the release for ever; it finds the lease ended when it goes on.
+        let _turn = timeout(self.terms.node_timeout.saturating_mul(2), self.turn.lock()).await.ok();
         if let Some(outcome) = self.state().outcome() {
             return outcome.clone();
         }
