@@ -43,6 +43,20 @@ async fn an_extension_never_shortens() {
     assert!(pttl(&server, "a") > 25_000);
 }
 
+/// A node that did not know the script may be given the key back, and an extension, before the acquire is sent again.
+///
+/// hazard: 10, 53
+#[tokio::test]
+async fn an_acquire_that_meets_its_own_grant_never_shortens_it() {
+    let (server, node) = server_and_node();
+    assert!(granted(&ask(&node, acquire(&["{x}a", "{x}b"], "mine", 10_000)).await));
+    ask(&node, extend(&["{x}a"], "mine", 60_000)).await;
+    server.command(["DEL", "{x}b"]).expect("DEL");
+    assert!(granted(&ask(&node, acquire(&["{x}a", "{x}b", "{x}c"], "mine", 20_000)).await));
+    let left = ["{x}a", "{x}b", "{x}c"].map(|name| pttl(&server, name));
+    assert!(left[0] > 50_000 && left[1..].iter().all(|left| (10_000..=20_000).contains(left)), "{left:?}");
+}
+
 /// hazard: 11
 #[tokio::test]
 async fn an_extension_creates_nothing() {

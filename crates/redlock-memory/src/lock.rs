@@ -27,7 +27,11 @@ impl Store {
             return LockReply::Refused(self.refusal(key, acquire, now));
         }
         for key in &acquire.keys {
-            self.set(key, Content::Text(acquire.value.clone()), Some(acquire.ttl), now);
+            if self.holds(key, &acquire.value, now) {
+                self.prolong(key, acquire.ttl, now);
+            } else {
+                self.set(key, Content::Text(acquire.value.clone()), Some(acquire.ttl), now);
+            }
         }
         LockReply::Granted(Grant::new())
     }
@@ -167,7 +171,7 @@ mod tests {
         assert_eq!(store.acquire(&native, at(0)), LockReply::Refused(Refusal::new()));
         let script = native.replacing(vec![value("older")]);
         assert_eq!(store.acquire(&script, at(0)), LockReply::Granted(Grant::new()));
-        assert_eq!(store.state(&Key::new("a"), at(0)), held("mine", 10));
+        assert_eq!(store.state(&Key::new("a"), at(0)), held("mine", 100), "it may have been extended since");
     }
 
     #[test]

@@ -25,8 +25,9 @@ pub enum LockCommand {
 /// Take all keys with `value` for `ttl`, or none. Answered by [`LockReply::Granted`] or [`LockReply::Refused`].
 ///
 /// - A key that is absent is free. A key that holds one of `replaces` (own older values) counts as free.
-/// - The script form grants where a key already holds `value` itself: it is this command, executed before. The native form
-///   refuses there, as `SET NX` does; it is never sent twice, so it never meets its own grant.
+/// - The script form grants where a key already holds `value` itself: it is this command, executed before. What remains of
+///   it, maybe extended since, is never shortened. The native form refuses there, as `SET NX` does; it is never sent twice,
+///   so it never meets its own grant.
 /// - Any other content, of any type, is a refusal.
 ///
 /// The native form is for one key that replaces nothing, on Redis `SET key value NX PX ttl`; the script form for all else.
