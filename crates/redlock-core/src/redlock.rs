@@ -86,6 +86,8 @@ impl Redlock {
     /// Takes over a lock that was [detached](LockGuard::detach), in this process or another, after a quorum has confirmed that
     /// the ticket's token still holds it: one round trip.
     ///
+    /// A ticket is to be adopted once: adopted twice, both guards are valid at the same time (see [`LockTicket`]).
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use redlock_core::Redlock;

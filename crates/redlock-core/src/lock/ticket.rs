@@ -17,6 +17,10 @@ use crate::{ConfigError, ExtendError, Keys, LockValue};
 ///
 /// It holds the token, so whoever has it can release the lock: `Debug` hides it, and it belongs on a private channel only.
 /// Nobody extends the lock meanwhile: it must be adopted before its lease ends on the nodes.
+///
+/// **Adopt it once.** The nodes compare the token, and whoever adopts the same ticket again bears the same: both would believe
+/// to hold the lock, and neither would keep the other out. Over a channel that may deliver twice, such as a queue, see to it
+/// that only one delivery is acted on.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LockTicket {
