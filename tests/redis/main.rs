@@ -21,6 +21,7 @@ mod late_write;
 mod leaks;
 mod nodes_in_turn;
 mod noscript;
+mod noscript_overtaken;
 mod order;
 mod out_of_memory;
 mod reconnect;

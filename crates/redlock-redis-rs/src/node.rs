@@ -69,6 +69,8 @@ impl RedisNode {
     ) -> Result<(Epoch, Value), BackendError> {
         let (epoch, reply) = ticket.reply(&self.line, deadline).await?;
         match request.resend(&reply) {
+            // Nobody reckons any more with what is sent after the deadline; and nothing was executed.
+            Some(_) if deadline <= Instant::now() => Err(past_deadline()),
             Some(words) => self.send(&words).reply(&self.line, deadline).await,
             None => Ok((epoch, reply)),
         }
@@ -87,7 +89,7 @@ impl Backend for RedisNode {
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
         if deadline <= Instant::now() {
-            return Err(BackendError::new(FaultKind::Timeout, Sent::No, "the deadline was past"));
+            return Err(past_deadline());
         }
         let requests = plan(command)?;
         // Before the first await, since commands are applied in the order of their first poll.
@@ -108,6 +110,10 @@ impl Backend for RedisNode {
     fn notifications(&self, _inbox: &Inbox) -> Option<Notifications> {
         None
     }
+}
+
+fn past_deadline() -> BackendError {
+    BackendError::new(FaultKind::Timeout, Sent::No, "the deadline was past")
 }
 
 /// One answer is never put together from what two connections said: two servers may stand behind them.
