@@ -22,7 +22,8 @@ use crate::{BackendError, Capabilities, Command, Inbox, NodeName, Notifications,
 /// 2. **Order.** Commands on one backend are applied in the order in which their futures are *first polled*, as long as
 ///    the connection lives: a compensating release must never overtake its acquire. (A pool of connections breaks
 ///    this: 24 of 200 pairs left an orphaned key.) A layer polls its inner future in its own first poll. A resend after
-///    `NOSCRIPT` takes a new place in the order; core sends a roll-back again when a late grant answers.
+///    `NOSCRIPT` takes a new place in the order, never after the deadline; core sends a release again where an acquire or
+///    a re-plant may have come behind it.
 /// 3. **Deadline.** The future is ready by `deadline`, also while the node is stopped, black-holed, or being
 ///    reconnected to: with [`FaultKind::Timeout`](crate::FaultKind::Timeout).
 /// 4. **Cancellation.** The future may be dropped at any time, which leaves the connection usable and never gives its
