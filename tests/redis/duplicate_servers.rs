@@ -132,7 +132,7 @@ struct Problems(Arc<Mutex<Vec<NodeProblem>>>);
 
 impl Observer for Problems {
     fn event(&self, event: &Event<'_>) {
-        if let Event::NodeProblem { problem } = event {
+        if let Event::NodeProblem { problem, .. } = event {
             self.0.lock().expect("told").push((*problem).clone());
         }
     }

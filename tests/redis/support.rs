@@ -98,7 +98,7 @@ pub(crate) fn granted(reply: &LockReply) -> bool {
 }
 
 pub(crate) fn released(removed: u64, taken: u64) -> LockReply {
-    LockReply::Released(Released { removed, taken })
+    LockReply::Released(Released::new(removed, taken))
 }
 
 /// `PTTL`, by other eyes than the node's.

@@ -80,7 +80,7 @@ impl Flawed {
             (Flaw::ReleasesWithoutComparing, LockCommand::Release(release), _) => {
                 self.run(LockCommand::Evict(Evict::new(release.keys.clone())), deadline).await?;
                 let removed = release.keys.len() as u64;
-                Ok(Reply::new(reply.epoch, LockReply::Released(Released { removed, taken: 0 })))
+                Ok(Reply::new(reply.epoch, LockReply::Released(Released::new(removed, 0))))
             }
             (
                 Flaw::ExtendsShorter,

@@ -9,11 +9,14 @@ use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, NodeProb
 
 /// Something that happened to a lock or at a node.
 ///
+/// Each may come to say more, so a listener matches with `..`.
+///
 /// Names of resources are for logs; a metric must not make labels of them. Tokens are in no event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A lock was acquired.
+    #[non_exhaustive]
     Acquired {
         /// What.
         resources: &'a [String],
@@ -25,6 +28,7 @@ pub enum Event<'a> {
         validity: Duration,
     },
     /// One attempt was lost, and rolled back.
+    #[non_exhaustive]
     AttemptLost {
         /// What.
         resources: &'a [String],
@@ -34,6 +38,7 @@ pub enum Event<'a> {
         error: &'a AcquireError,
     },
     /// An acquisition failed for good.
+    #[non_exhaustive]
     Failed {
         /// What.
         resources: &'a [String],
@@ -43,6 +48,7 @@ pub enum Event<'a> {
         error: &'a AcquireError,
     },
     /// A lock was extended.
+    #[non_exhaustive]
     Extended {
         /// What.
         resources: &'a [String],
@@ -52,6 +58,7 @@ pub enum Event<'a> {
         validity: Duration,
     },
     /// An extension was not confirmed; an automatic one is tried again until the lease ends.
+    #[non_exhaustive]
     ExtensionFailed {
         /// What.
         resources: &'a [String],
@@ -59,6 +66,7 @@ pub enum Event<'a> {
         error: &'a ExtendError,
     },
     /// A lock is not extended automatically any more.
+    #[non_exhaustive]
     AutoExtensionStopped {
         /// What.
         resources: &'a [String],
@@ -66,6 +74,7 @@ pub enum Event<'a> {
         why: StopReason,
     },
     /// A node that had lost the key of a held lock was given it back.
+    #[non_exhaustive]
     RePlanted {
         /// What.
         resources: &'a [String],
@@ -73,6 +82,7 @@ pub enum Event<'a> {
         node: &'a NodeName,
     },
     /// A lock does not protect its holder any more, and the holder did not release it.
+    #[non_exhaustive]
     Lost {
         /// What.
         resources: &'a [String],
@@ -80,6 +90,7 @@ pub enum Event<'a> {
         reason: LossReason,
     },
     /// A lock was released.
+    #[non_exhaustive]
     Released {
         /// What.
         resources: &'a [String],
@@ -89,28 +100,33 @@ pub enum Event<'a> {
         held: Duration,
     },
     /// A guard was dropped where its release could not be sent any more: the lock ends with its ttl.
+    #[non_exhaustive]
     Orphaned {
         /// What.
         resources: &'a [String],
     },
     /// A release was given up at one node: it has not confirmed it for as long as its lease could last, or too many were
     /// waiting for it. What is left there ends with its ttl.
+    #[non_exhaustive]
     ReleaseUnconfirmed {
         /// Where.
         node: NodeName,
     },
     /// At `build()`: an even number of nodes tolerates no more failures than one node less.
+    #[non_exhaustive]
     EvenNodes {
         /// How many.
         nodes: usize,
     },
     /// A node is not what a quorum needs: it is another's twin, a replica, or evicts keys. Told once for each problem, from what
     /// the nodes say of themselves at each new connection.
+    #[non_exhaustive]
     NodeProblem {
         /// Which node, and what is wrong.
         problem: &'a NodeProblem,
     },
     /// A node did not answer a command as it should.
+    #[non_exhaustive]
     NodeFault {
         /// Where, and what.
         fault: &'a NodeFault,
@@ -138,7 +154,7 @@ pub enum StopReason {
 /// struct Losses;
 /// impl Observer for Losses {
 ///     fn event(&self, event: &Event<'_>) {
-///         if let Event::Lost { resources, reason } = event {
+///         if let Event::Lost { resources, reason, .. } = event {
 ///             eprintln!("lost {resources:?}: {reason}");
 ///         }
 ///     }

@@ -214,7 +214,7 @@ mod tests {
         store.set(&Key::new("d"), Content::Foreign("hash".to_owned()), None, at(0));
         let mut release = Release::new(keys("a b c d e"), value("mine"));
         release.values.push(value("older"));
-        assert_eq!(store.release(&release, at(0)), Released { removed: 2, taken: 2 });
+        assert_eq!(store.release(&release, at(0)), Released::new(2, 2));
         assert_eq!(store.evict(&keys("a b c d e"), at(0)), 2);
     }
 }

@@ -34,9 +34,9 @@ fn describe(event: &Event<'_>) -> String {
         Event::Lost { reason, .. } => format!("lost {reason:?}"),
         Event::Released { outcome, .. } => format!("released {:?}", outcome.verdict),
         Event::Orphaned { .. } => "orphaned".to_owned(),
-        Event::ReleaseUnconfirmed { node } => format!("release unconfirmed {node}"),
-        Event::EvenNodes { nodes } => format!("even {nodes}"),
-        Event::NodeFault { fault, command } => format!("fault {} {command}", fault.node),
+        Event::ReleaseUnconfirmed { node, .. } => format!("release unconfirmed {node}"),
+        Event::EvenNodes { nodes, .. } => format!("even {nodes}"),
+        Event::NodeFault { fault, command, .. } => format!("fault {} {command}", fault.node),
         other => panic!("an event that this lane does not know: {other:?}"),
     }
 }

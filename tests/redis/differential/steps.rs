@@ -153,7 +153,7 @@ pub(super) fn kind(reply: &LockReply) -> &'static str {
         LockReply::Extended(Ownership::Other) => "extended: another's",
         LockReply::RePlanted(true) => "re-planted",
         LockReply::RePlanted(false) => "not re-planted",
-        LockReply::Released(Released { removed: 0, taken: 0 }) => "released: absent",
+        LockReply::Released(Released { removed: 0, taken: 0, .. }) => "released: absent",
         LockReply::Released(Released { taken: 0, .. }) => "released",
         LockReply::Released(Released { removed: 0, .. }) => "released: another's",
         LockReply::Released(_) => "released: some, and some are another's",

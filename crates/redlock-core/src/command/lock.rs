@@ -229,11 +229,19 @@ pub enum Ownership {
 
 /// What a release found: of the keys asked, so many were deleted, so many are another's, and the rest were absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Released {
     /// Keys that held one of the values, and were deleted.
     pub removed: u64,
     /// Keys that hold something else, and were left alone.
     pub taken: u64,
+}
+
+impl Released {
+    /// So many keys deleted, so many another's.
+    pub fn new(removed: u64, taken: u64) -> Self {
+        Self { removed, taken }
+    }
 }
 
 /// What stands in a key.

@@ -61,7 +61,7 @@ fn flag(reply: &Value) -> Result<bool, BackendError> {
 fn released(reply: &Value) -> Result<Released, BackendError> {
     match reply {
         Value::Array(parts) => match parts.as_slice() {
-            [removed, taken] => Ok(Released { removed: count(removed)?, taken: count(taken)? }),
+            [removed, taken] => Ok(Released::new(count(removed)?, count(taken)?)),
             _ => Err(unexpected(reply)),
         },
         other => Err(unexpected(other)),

@@ -151,7 +151,7 @@ impl Flawed {
         match (self.flaw, command) {
             (Flaw::ReleasesWithoutComparing, Command::Lock(LockCommand::Release(release))) => {
                 run(LockCommand::Evict(Evict::new(release.keys.clone()))).await?;
-                let released = Released { removed: release.keys.len() as u64, taken: 0 };
+                let released = Released::new(release.keys.len() as u64, 0);
                 Ok(Reply::new(Epoch::FIRST, LockReply::Released(released)))
             }
             (Flaw::ExtendsShorter, Command::Lock(LockCommand::Extend(extend))) => {

@@ -121,7 +121,7 @@ fn foreign(state: &KeyState) -> Result<(), Stop> {
 }
 
 fn found(removed: u64, taken: u64) -> Released {
-    Released { removed, taken }
+    Released::new(removed, taken)
 }
 
 async fn released(bench: &Bench<'_>, release: Release) -> Result<Released, Stop> {
