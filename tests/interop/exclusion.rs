@@ -81,7 +81,7 @@ async fn a_late_holder_of_ours_leaves_theirs_alone(nodes: &Nodes, ours: &Redlock
         let extended = ask(&node, LockCommand::Extend(extend)).await;
         assert_eq!(extended, LockReply::Extended(Ownership::Other), "{on}");
         let released = ask(&node, LockCommand::Release(Release::new(keys, value.clone()))).await;
-        assert_eq!(released, LockReply::Released(Released { removed: 0, taken: 1 }), "{on}");
+        assert_eq!(released, LockReply::Released(Released::new(0, 1)), "{on}");
     }
     assert_eq!(guard.release().await.verdict, ReleaseVerdict::TakenByAnother, "{on}");
     assert!(theirs.extend("b", LONG).await, "{on}: a late release of ours deleted their lock");
