@@ -128,11 +128,13 @@ impl Attempt {
     }
 
     fn take_roll_back(&mut self) -> Option<RollBack> {
+        // First, since an attempt that was won comes by here too, and has nothing to undo.
+        let in_flight = self.in_flight.take()?;
         // What was certainly not sent, as to a node that is known to be dead, needs no release.
         let nodes = self.round.not_refused().filter(|node| self.claim.traces.of(*node) != Trace::Nothing);
         Some(RollBack {
             nodes: nodes.collect(),
-            in_flight: self.in_flight.take()?,
+            in_flight,
             shared: Arc::clone(&self.shared),
             runtime: self.runtime.clone(),
             sending: Sending::of(&self.claim, self.terms.node_timeout, self.terms.ttl.as_duration()),
