@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use redlock_toolkit::memory::MemoryNode;
 use redlock_toolkit::redis_rs::RedisNode;
-use redlock_toolkit::{AcquireError, BootClock, Clock, Moment, Redlock};
+use redlock_toolkit::{AcquireError, BootClock, Clock, LockGuard, Moment, Redlock};
 use tokio::time::sleep;
 
 const USAGE: &str =
@@ -64,13 +64,7 @@ impl<W: Write, C: Clock + Copy> Story<W, C> {
         self.contend(redlock).await?;
         let extension = guard.extend().await?;
         self.tell(format!("extended: valid for {}", seconds(extension.validity)))?;
-        let released = guard.release().await;
-        self.tell(format!(
-            "released: {:?} on {} of {} nodes",
-            released.verdict,
-            released.confirmed(),
-            released.total()
-        ))?;
+        self.release(guard).await?;
         redlock.shutdown(Duration::from_secs(1)).await;
         Ok(())
     }
@@ -116,13 +110,7 @@ impl<W: Write, C: Clock + Copy> Story<W, C> {
             "the nodes recover, and the other program acquires: valid for {}",
             seconds(guard.remaining())
         ))?;
-        let released = guard.release().await;
-        self.tell(format!(
-            "released: {:?} on {} of {} nodes",
-            released.verdict,
-            released.confirmed(),
-            released.total()
-        ))?;
+        self.release(guard).await?;
         other.shutdown(ttl).await;
         let left: usize = nodes.iter().map(MemoryNode::len).sum();
         self.tell(format!("keys left on all nodes: {left}"))
@@ -147,6 +135,12 @@ impl<W: Write, C: Clock + Copy> Story<W, C> {
             Err(error) => Err(error.into()),
             Ok(_) => Err("two holders at once: this must never happen".into()),
         }
+    }
+
+    async fn release(&mut self, guard: LockGuard) -> Result<(), Box<dyn Error>> {
+        let released = guard.release().await;
+        let (verdict, confirmed, total) = (released.verdict, released.confirmed(), released.total());
+        self.tell(format!("released: {verdict:?} on {confirmed} of {total} nodes"))
     }
 
     fn tell(&mut self, what: impl Display) -> Result<(), Box<dyn Error>> {

@@ -1,12 +1,11 @@
 //! Grants that arrive when nobody waits for them any more.
 
-use redlock_core::{AcquireError, Redlock, async_trait};
-use redlock_core::{Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply};
+use redlock_core::{AcquireError, Redlock};
 use redlock_memory::MemoryNode;
 use redlock_testkit::Plan;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::support::{Cluster, TTL, VALIDITY, held_by, ms};
+use crate::support::{Cluster, Resending, TTL, VALIDITY, held_by, ms};
 
 /// Two nodes grant and their answers are lost: a roll-back of only those that said yes would leave them for the ttl.
 /// hazard: 6
@@ -82,31 +81,6 @@ async fn a_late_grant_after_a_win_is_kept_and_released_with_the_lock() {
     guard.release().await;
     cluster.quiet().await;
     assert!(cluster.is_free());
-}
-
-/// As a resend after `NOSCRIPT` does: the acquire takes its place in the order only after a while.
-struct Resending(MemoryNode);
-
-#[async_trait]
-impl Backend for Resending {
-    fn node(&self) -> &NodeName {
-        self.0.node()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
-        if command.name() == "acquire" {
-            sleep(ms(30)).await;
-        }
-        self.0.execute(command, deadline).await
-    }
-
-    fn notifications(&self, inbox: &Inbox) -> Option<Notifications> {
-        self.0.notifications(inbox)
-    }
 }
 
 /// hazard: 7, 8

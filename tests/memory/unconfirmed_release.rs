@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use redlock_core::{
-    Backend, BackendError, Capabilities, Command, Inbox, LockGuard, NodeName, Notifications, Redlock, Reply,
-    TokioClock, async_trait,
-};
+use redlock_core::{LockGuard, Redlock, TokioClock};
 use redlock_testkit::{FaultyLink, Plan};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, Link, Recorder, first_polls, ms};
+use crate::support::{Cluster, Recorder, Resending, first_polls, ms};
 
 /// No key of these tests ends by itself before they do.
 const LONG: Duration = Duration::from_secs(100);
@@ -100,31 +97,6 @@ async fn on_one_connection_nothing_is_sent_twice() {
     assert!(cluster.count("release") <= 9, "{}", cluster.links[0].timeline());
 }
 
-/// A node that asks for an acquire a second time, as a server does that has forgotten a script: the release comes between.
-struct Forgetful(Link);
-
-#[async_trait]
-impl Backend for Forgetful {
-    fn node(&self) -> &NodeName {
-        self.0.node()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
-        if command.name() == "acquire" {
-            sleep(ms(30)).await;
-        }
-        self.0.execute(command, deadline).await
-    }
-
-    fn notifications(&self, inbox: &Inbox) -> Option<Notifications> {
-        self.0.notifications(inbox)
-    }
-}
-
 /// hazard: 8, 53
 #[tokio::test(start_paused = true)]
 async fn an_acquire_that_is_sent_again_behind_the_release_is_released() {
@@ -132,7 +104,7 @@ async fn an_acquire_that_is_sent_again_behind_the_release_is_released() {
         let cluster = Cluster::of(3);
         let builder =
             Redlock::builder().clock(TokioClock::new()).max_ttl(LONG).ttl(LONG).node_timeout(ms(50));
-        let builder = builder.nodes(cluster.links[..2].to_vec()).node(Forgetful(cluster.links[2].clone()));
+        let builder = builder.nodes(cluster.links[..2].to_vec()).node(Resending(cluster.links[2].clone()));
         let client = builder.build().expect("a client");
         assert!(client.acquire("x").await.expect("a quorum").release().await.is_released());
         if shut_down {

@@ -5,6 +5,7 @@ mod cluster;
 mod executor;
 mod polls;
 mod recorder;
+mod resending;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub(crate) use cluster::{Cluster, Link, TTL, VALIDITY};
 pub(crate) use executor::{block_on, eventually};
 pub(crate) use polls::{first_polls, poll_once};
 pub(crate) use recorder::Recorder;
+pub(crate) use resending::Resending;
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
