@@ -20,10 +20,16 @@ pub enum Mutant {
     AcknowledgementsAdded,
     /// An extension revives a lease whose validity has passed.
     LostComesBack,
+    /// The votes of a node that restarted and forgot count at once.
+    ForgetfulNodesCount,
+    /// Only nodes that this process has seen to restart are withheld.
+    ObservedRestartsOnly,
+    /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
+    QuorumOfBlankNodesIsFresh,
 }
 
 impl Mutant {
-    /// All of them.
+    /// Those of the protocol among nodes that keep their data.
     pub const ALL: [Self; 7] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
@@ -33,6 +39,10 @@ impl Mutant {
         Self::AcknowledgementsAdded,
         Self::LostComesBack,
     ];
+
+    /// Those of the restart guard, which take nodes that forget.
+    pub const OF_THE_GUARD: [Self; 3] =
+        [Self::ForgetfulNodesCount, Self::ObservedRestartsOnly, Self::QuorumOfBlankNodesIsFresh];
 
     /// The name on a command line.
     pub fn name(self) -> &'static str {
@@ -44,6 +54,9 @@ impl Mutant {
             Self::ExtensionShortens => "extension-shortens",
             Self::AcknowledgementsAdded => "acknowledgements-added",
             Self::LostComesBack => "lost-comes-back",
+            Self::ForgetfulNodesCount => "forgetful-nodes-count",
+            Self::ObservedRestartsOnly => "observed-restarts-only",
+            Self::QuorumOfBlankNodesIsFresh => "quorum-of-blank-nodes-is-fresh",
         }
     }
 }

@@ -96,9 +96,21 @@ impl Capabilities {
     pub const DESCRIBE: Self = Self(1 << 2);
     /// The node is a cluster: all keys of one command must share a hash slot.
     pub const SLOTS: Self = Self(1 << 3);
+    /// [`AdminCommand::ReadMember`](crate::AdminCommand::ReadMember), [`Mark`](crate::AdminCommand::Mark) and
+    /// [`Announce`](crate::AdminCommand::Announce): what the restart guard needs besides `DESCRIBE`.
+    pub const MEMBER: Self = Self(1 << 5);
+    /// Whatever the node has acknowledged survives any crash, and one store stands behind it for ever: its votes always
+    /// count. For stores such as a file that is synchronised at each write, not for a server whose configuration may change.
+    pub const DURABLE: Self = Self(1 << 6);
 
-    const NAMES: [(Self, &'static str); 4] =
-        [(Self::LOCK, "lock"), (Self::SCAN, "scan"), (Self::DESCRIBE, "describe"), (Self::SLOTS, "slots")];
+    const NAMES: [(Self, &'static str); 6] = [
+        (Self::LOCK, "lock"),
+        (Self::SCAN, "scan"),
+        (Self::DESCRIBE, "describe"),
+        (Self::SLOTS, "slots"),
+        (Self::MEMBER, "member"),
+        (Self::DURABLE, "durable"),
+    ];
 
     /// Whether all of `other` is in here.
     pub fn contains(self, other: Self) -> bool {

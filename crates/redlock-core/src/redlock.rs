@@ -122,7 +122,7 @@ impl Redlock {
     ) -> Result<(Keys, Terms), ConfigError> {
         let keys = self.shared().format.keys(resources)?;
         self.check_slots(&keys)?;
-        if let Some(twins) = self.shared().identities.duplicate() {
+        if let Some(twins) = self.shared().members.duplicate() {
             return Err(ConfigError::new(Parameter::Nodes, self.nodes(), twins.to_string()));
         }
         Ok((keys, Terms::of(options, self.0.limits)?))

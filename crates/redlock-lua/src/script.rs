@@ -52,15 +52,18 @@ impl Eq for Script {}
 
 /// All scripts, for tools that load or list them.
 pub fn scripts() -> impl Iterator<Item = &'static Script> {
-    [&ACQUIRE, &EXTEND, &REPLANT, &RELEASE, &INSPECT].into_iter()
+    [&ACQUIRE, &EXTEND, &REPLANT, &RELEASE, &INSPECT, &READ_MEMBER, &MARK, &ANNOUNCE].into_iter()
 }
 
 macro_rules! script {
     ($name:literal) => {
+        script!($name, "state")
+    };
+    ($name:literal, $prelude:literal) => {
         Script::new(
             $name,
             concat!(
-                include_str!("scripts/state.lua"),
+                include_str!(concat!("scripts/", $prelude, ".lua")),
                 "\n",
                 include_str!(concat!("scripts/", $name, ".lua"))
             ),
@@ -73,6 +76,9 @@ pub(crate) static EXTEND: Script = script!("extend");
 pub(crate) static REPLANT: Script = script!("replant");
 pub(crate) static RELEASE: Script = script!("release");
 pub(crate) static INSPECT: Script = script!("inspect");
+pub(crate) static READ_MEMBER: Script = script!("member", "sets");
+pub(crate) static MARK: Script = Script::new("mark", include_str!("scripts/mark.lua"));
+pub(crate) static ANNOUNCE: Script = script!("announce", "sets");
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use redlock_core::{
     AdminCommand, AdminReply, Answer, Backend, BackendError, Capabilities, Command, Description, FaultKind,
-    Inbox, Moment, NodeName, Notifications, Reply, Role, Sent,
+    Inbox, Moment, NodeName, Notifications, Reply, Sent,
 };
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ impl Backend for MemoryNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK | Capabilities::SCAN | Capabilities::DESCRIBE | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
@@ -50,15 +50,21 @@ impl MemoryNode {
         }
         let answer = match command {
             Command::Lock(command) => state.store.lock(command, now.into()).map(Answer::from),
-            Command::Admin(command) => self.admin(&state, command, now).map(Answer::from),
+            Command::Admin(command) => self.admin(&mut state, command, now).map(Answer::from),
             _ => None,
         };
         let reply = answer.map(|answer| Reply::new(state.epoch, answer));
         Some(reply.ok_or_else(|| BackendError::unsupported(command.name())))
     }
 
-    fn admin(&self, state: &State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
+    fn admin(&self, state: &mut State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
         match command {
+            AdminCommand::ReadMember => Some(AdminReply::Member(state.store.membership(now.into()))),
+            AdminCommand::Mark(marker) if marker.run_id != run_id(state) => Some(AdminReply::Marked(None)),
+            AdminCommand::Mark(marker) => Some(AdminReply::Marked(Some(state.store.mark(marker)))),
+            AdminCommand::Announce(announce) => {
+                Some(AdminReply::Announced(state.store.announce(announce, now.into())))
+            }
             AdminCommand::Describe => Some(AdminReply::Described(Box::new(self.describe(state, now)))),
             AdminCommand::Scan(scan) => Some(AdminReply::Scanned(state.store.scan(scan, now.into()))),
             _ => None,
@@ -68,16 +74,20 @@ impl MemoryNode {
     fn describe(&self, state: &State, now: Moment) -> Description {
         let (built, unix_time) = self.shared.built;
         let mut description = Description::default();
-        // As long as a run id of Redis.
-        description.run_id = Some(format!("{:040x}", state.run));
+        description.run_id = Some(run_id(state));
         description.uptime = Some(now.saturating_since(state.started));
-        description.role = Some(Role::Master);
+        description.role = Some(state.role);
         description.version = Some(concat!("redlock-memory ", env!("CARGO_PKG_VERSION")).to_owned());
         description.durability = Some(self.shared.durability);
         description.eviction = Some("noeviction".to_owned());
         description.time = Some(unix_time.saturating_add(now.saturating_since(built)));
         description
     }
+}
+
+/// As long as a run id of Redis.
+fn run_id(state: &State) -> String {
+    format!("{:040x}", state.run)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Keys are fresh in each run, behind a random prefix, and deleted at its end; nothing else on the server is touched
-//! but the keys `redlock:sample`, `{redlock:sample}:a` and `{redlock:sample}:b` of
+//! but the marker of the deployment, which names the present run after it, and the keys `redlock:sample`, `{redlock:sample}:a` and `{redlock:sample}:b` of
 //! [`Command::samples`](redlock_core::Command::samples). Several runs may share a server. On a real server a run takes
 //! a few seconds, since leases must run out.
 
@@ -29,6 +29,7 @@ mod contract;
 mod data;
 mod harness;
 mod lease;
+mod member;
 mod network;
 mod on_server;
 mod over_network;
@@ -49,8 +50,15 @@ pub use network::NetworkHarness;
 pub use on_server::OnServer;
 pub use report::{NonConformance, Report, Verdict};
 
-const LOCK_FAMILY: [&[Check]; 6] =
-    [admin::CHECKS, contract::CHECKS, acquire::CHECKS, lease::CHECKS, release::CHECKS, data::CHECKS];
+const LOCK_FAMILY: [&[Check]; 7] = [
+    admin::CHECKS,
+    member::CHECKS,
+    contract::CHECKS,
+    acquire::CHECKS,
+    lease::CHECKS,
+    release::CHECKS,
+    data::CHECKS,
+];
 
 /// Runs every check of the lock family, of the admin commands that the backend claims, and of the contract.
 ///
