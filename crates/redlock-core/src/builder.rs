@@ -10,9 +10,11 @@ use crate::quorum::{Drift, Nodes, Tasks};
 use crate::restart::Members;
 use crate::shared::Shared;
 use crate::unconfirmed::Unconfirmed;
+use crate::wall_clock::Candidates;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
-    NodeSetPolicy, Observer, OsEntropy, Parameter, Redlock, RestartGuard, RetryPolicy,
+    NodeSetPolicy, Observer, OsEntropy, Parameter, Redlock, RestartGuard, RetryPolicy, SystemWallClock,
+    WallClock,
 };
 
 /// Builds a [`Redlock`]. All values are checked, and against each other, at [`build`](Self::build).
@@ -41,7 +43,9 @@ pub struct RedlockBuilder {
     max_clock_skew: Option<Duration>,
     guard: RestartGuard,
     node_sets: NodeSetPolicy,
+    fence_retention: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+    wall_clock: Option<Arc<dyn WallClock>>,
     entropy: Option<Arc<dyn Entropy>>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -57,7 +61,9 @@ impl RedlockBuilder {
             max_clock_skew: None,
             guard: RestartGuard::default(),
             node_sets: NodeSetPolicy::default(),
+            fence_retention: None,
             clock: None,
+            wall_clock: None,
             entropy: None,
             observer: None,
         }
@@ -114,6 +120,13 @@ impl RedlockBuilder {
     /// [`RestartGuard::Off`] nobody tells and nobody looks.
     pub fn node_set_policy(mut self, policy: NodeSetPolicy) -> Self {
         self.node_sets = policy;
+        self
+    }
+
+    /// How long a node keeps a fencing counter after its last use. Tokens go on rising where it is forgotten then, as long as the
+    /// clients' wall clocks do; before that, whatever they do. At least `max_ttl` and `max_clock_skew` together. Default: 24 h.
+    pub fn fence_retention(mut self, retention: Duration) -> Self {
+        self.fence_retention = Some(retention);
         self
     }
 
@@ -184,6 +197,12 @@ impl RedlockBuilder {
         self
     }
 
+    /// The clock with which fencing tokens begin. No lock's validity depends on it. Default: [`SystemWallClock`].
+    pub fn wall_clock(mut self, clock: impl WallClock) -> Self {
+        self.wall_clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Where tokens and jitter come from. Default: [`OsEntropy`].
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Arc::new(entropy));
@@ -217,6 +236,7 @@ impl RedlockBuilder {
             format: self.format,
             registry: Registry::new(Arc::clone(&clock)),
             clock,
+            candidates: Candidates::new(self.wall_clock.unwrap_or_else(|| Arc::new(SystemWallClock))),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(OsEntropy)),
             observers,
             closed: CancellationToken::new(),
@@ -236,6 +256,9 @@ impl RedlockBuilder {
         }
         if let Some(skew) = self.max_clock_skew {
             limits.max_clock_skew = skew;
+        }
+        if let Some(retention) = self.fence_retention {
+            limits.fence_retention = retention;
         }
         limits.check()?;
         Ok(limits)

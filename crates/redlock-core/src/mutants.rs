@@ -26,11 +26,15 @@ pub enum Mutant {
     ObservedRestartsOnly,
     /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
     QuorumOfBlankNodesIsFresh,
+    /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
+    NoSecondRound,
+    /// A counter is raised also where the lock is another's by now.
+    LiftWithoutOwner,
 }
 
 impl Mutant {
     /// Those of the protocol among nodes that keep their data.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
         Self::ValidityFromTheEnd,
@@ -38,11 +42,16 @@ impl Mutant {
         Self::ExtensionShortens,
         Self::AcknowledgementsAdded,
         Self::LostComesBack,
+        Self::NoSecondRound,
+        Self::LiftWithoutOwner,
     ];
 
     /// Those of the restart guard, which take nodes that forget.
     pub const OF_THE_GUARD: [Self; 3] =
         [Self::ForgetfulNodesCount, Self::ObservedRestartsOnly, Self::QuorumOfBlankNodesIsFresh];
+
+    /// Those that only fenced locks suffer from.
+    pub const OF_FENCING: [Self; 2] = [Self::NoSecondRound, Self::LiftWithoutOwner];
 
     /// The name on a command line.
     pub fn name(self) -> &'static str {
@@ -57,6 +66,8 @@ impl Mutant {
             Self::ForgetfulNodesCount => "forgetful-nodes-count",
             Self::ObservedRestartsOnly => "observed-restarts-only",
             Self::QuorumOfBlankNodesIsFresh => "quorum-of-blank-nodes-is-fresh",
+            Self::NoSecondRound => "no-second-round",
+            Self::LiftWithoutOwner => "lift-without-owner",
         }
     }
 }
