@@ -98,6 +98,12 @@ impl Cluster {
         self.links.iter().map(name).collect()
     }
 
+    /// The same, when all that was under way is over.
+    pub(crate) async fn quiet_holders(&self, resource: &str) -> Vec<String> {
+        self.quiet().await;
+        self.holders(resource)
+    }
+
     /// How long each node keeps the key.
     pub(crate) fn remaining(&self, resource: &str) -> Vec<Duration> {
         let key = Key::new(format!("redlock:{resource}"));
