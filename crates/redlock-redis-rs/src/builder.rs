@@ -6,7 +6,7 @@ use std::time::Duration;
 use redlock_core::NodeName;
 
 use crate::line::{Line, Target};
-use crate::{NodeConfigError, RedisNode, url};
+use crate::{NodeConfigError, RedisNode, Source};
 
 /// The options of a [`RedisNode`]; made by [`RedisNode::builder`].
 ///
@@ -18,19 +18,18 @@ use crate::{NodeConfigError, RedisNode, url};
 /// assert_eq!(node.node().as_str(), "rack-1");
 /// # Ok::<(), redlock_redis_rs::NodeConfigError>(())
 /// ```
-#[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RedisNodeBuilder {
-    url: String,
+    source: Source,
     name: Option<NodeName>,
     timeouts_before_reconnect: u32,
     connect_timeout: Duration,
 }
 
 impl RedisNodeBuilder {
-    pub(crate) fn new(url: impl Into<String>) -> Self {
+    pub(crate) fn new(source: impl Into<Source>) -> Self {
         Self {
-            url: url.into(),
+            source: source.into(),
             name: None,
             timeouts_before_reconnect: 3,
             connect_timeout: Duration::from_millis(500),
@@ -38,7 +37,7 @@ impl RedisNodeBuilder {
     }
 
     /// What the node is called in errors, events and metrics. Default: `host:port`, or the socket's path, and the
-    /// database where it is not the first.
+    /// database where it is not the first. What does not tell its address (a connection, a manager, a pool) needs a name.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(NodeName::new(name));
         self
@@ -52,8 +51,8 @@ impl RedisNodeBuilder {
         self
     }
 
-    /// How long one attempt to connect may take, authentication included, before it is given up and made anew.
-    /// Default: 500 ms. A command waits for it no longer than its own deadline.
+    /// How long one attempt to connect may take, authentication included, before it is given up and made anew; also how
+    /// long a pool may take to give a connection. Default: 500 ms. A command waits for it no longer than its own deadline.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
@@ -67,10 +66,10 @@ impl RedisNodeBuilder {
         if self.connect_timeout.is_zero() {
             return Err(NodeConfigError::NoTimeToConnect);
         }
-        let info = url::parse(&self.url)?;
-        let name = self.name.unwrap_or_else(|| url::name(&info));
+        let (supply, address) = self.source.open()?;
+        let name = self.name.or(address).ok_or(NodeConfigError::NoName)?;
         let target = Target {
-            info,
+            supply,
             timeouts_before_reconnect: self.timeouts_before_reconnect,
             connect_timeout: self.connect_timeout,
         };
@@ -80,7 +79,7 @@ impl RedisNodeBuilder {
 
 impl std::fmt::Debug for RedisNodeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may hold a password.
+        // The source may hold a password.
         f.debug_struct("RedisNodeBuilder").field("name", &self.name).finish_non_exhaustive()
     }
 }

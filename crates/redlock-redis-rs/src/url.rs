@@ -17,6 +17,19 @@ pub enum NodeConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client's address is none that a node can connect to.
+    #[error("no address of a Redis node: {address} ({reason}); expected TCP or a Unix socket")]
+    Address {
+        /// The address, without user and password.
+        address: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nothing to call the node by.
+    #[error(
+        "name is missing: what the node is made from does not tell its address; give it one by `name(…)`"
+    )]
+    NoName,
     /// A number of timeouts that would never, or always, replace the connection.
     #[error("timeouts_before_reconnect is 0: a connection is replaced after at least one timeout")]
     NoTimeouts,
@@ -29,11 +42,22 @@ pub enum NodeConfigError {
 pub(crate) fn parse(url: &str) -> Result<ConnectionInfo, NodeConfigError> {
     let wrong = |reason: String| NodeConfigError::Url { url: shown(url), reason };
     let info = url.into_connection_info().map_err(|error| wrong(error.to_string()))?;
-    match info.addr() {
-        ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) => Ok(info),
-        _ => Err(wrong("TLS is not supported".to_owned())),
-    }
+    if is_reachable(&info) { Ok(info) } else { Err(wrong(NO_TLS.to_owned())) }
 }
+
+/// The same for what a client was made for.
+pub(crate) fn check(info: ConnectionInfo) -> Result<ConnectionInfo, NodeConfigError> {
+    if is_reachable(&info) {
+        return Ok(info);
+    }
+    Err(NodeConfigError::Address { address: info.addr().to_string(), reason: NO_TLS })
+}
+
+fn is_reachable(info: &ConnectionInfo) -> bool {
+    matches!(info.addr(), ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_))
+}
+
+const NO_TLS: &str = "TLS is not supported";
 
 /// `host:port` or the socket's path, and the database where it is not the first. Without credentials.
 pub(crate) fn name(info: &ConnectionInfo) -> NodeName {
