@@ -43,7 +43,7 @@ async fn a_database<S: Subject>() {
 async fn a_user_with_a_password<S: Subject>() {
     let server = server::<S>();
     server.command(["ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all"]).expect("ACL SETUSER");
-    let node = S::connect(&server, server.url().replace("redis://", "redis://app:pw@")).await;
+    let node = S::connect(&server, server.url().replace("://", "://app:pw@")).await;
     assert_of_use(&node).await;
     let list = server.command(["CLIENT", "LIST"]).expect("CLIENT LIST");
     assert!(list.as_text().expect("text").contains("user=app"));

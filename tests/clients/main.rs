@@ -9,6 +9,7 @@
 
 mod addresses;
 mod cancel_storm;
+mod certificates;
 mod conformance;
 mod connecting;
 mod error_table;
@@ -24,3 +25,4 @@ mod replaced;
 mod replay;
 mod server_states;
 mod subjects;
+mod tls;

@@ -13,6 +13,8 @@ use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
 use tokio::time::Instant;
 
+use super::certificates;
+
 /// A node, and what must live as long as it does.
 pub(crate) struct Node {
     backend: Arc<dyn Backend>,
@@ -128,6 +130,20 @@ impl Subject for RedisPool {
     }
 }
 
+/// `RedisNode::from_url` of a `rediss://` URL.
+pub(crate) struct RedisTls;
+
+impl Subject for RedisTls {
+    fn server() -> RedisServerBuilder {
+        certificates::secure(RedisServer::builder())
+    }
+
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let url = url.replace("redis://", "rediss://");
+        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+    }
+}
+
 /// Runs each test on every subject.
 macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
@@ -136,6 +152,7 @@ macro_rules! each_client {
             redis_client: RedisClient,
             redis_connection: RedisConnection,
             redis_pool: RedisPool,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }
@@ -147,6 +164,7 @@ macro_rules! each_healing_client {
             redis_url: RedisUrl,
             redis_client: RedisClient,
             redis_pool: RedisPool,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }
@@ -158,6 +176,7 @@ macro_rules! each_lazy_client {
             redis_url: RedisUrl,
             redis_client: RedisClient,
             redis_pool: RedisPool,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }

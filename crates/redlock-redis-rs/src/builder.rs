@@ -6,7 +6,11 @@ use std::time::Duration;
 use redlock_core::NodeName;
 
 use crate::line::{Line, Target};
-use crate::{NodeConfigError, RedisNode, Source};
+use crate::source::Opened;
+use crate::source::own::Own;
+use crate::tls::Security;
+use crate::wire::Supply;
+use crate::{NodeConfigError, RedisNode, Source, url};
 
 /// The options of a [`RedisNode`]; made by [`RedisNode::builder`].
 ///
@@ -24,6 +28,7 @@ pub struct RedisNodeBuilder {
     name: Option<NodeName>,
     timeouts_before_reconnect: u32,
     connect_timeout: Duration,
+    security: Security,
 }
 
 impl RedisNodeBuilder {
@@ -33,6 +38,7 @@ impl RedisNodeBuilder {
             name: None,
             timeouts_before_reconnect: 3,
             connect_timeout: Duration::from_millis(500),
+            security: Security::default(),
         }
     }
 
@@ -58,7 +64,15 @@ impl RedisNodeBuilder {
         self
     }
 
-    /// The node. No I/O happens here: it connects at its first command.
+    /// How TLS sessions are made, for a `rediss://` URL. Default: the system's certificates are trusted, and are read
+    /// when the node is built.
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    pub fn tls(mut self, tls: redlock_tls::Tls) -> Self {
+        self.security.tls = Some(tls);
+        self
+    }
+
+    /// The node. Nothing is connected to here: it connects at its first command.
     pub fn build(self) -> Result<RedisNode, NodeConfigError> {
         if self.timeouts_before_reconnect == 0 {
             return Err(NodeConfigError::NoTimeouts);
@@ -66,14 +80,26 @@ impl RedisNodeBuilder {
         if self.connect_timeout.is_zero() {
             return Err(NodeConfigError::NoTimeToConnect);
         }
-        let (supply, address) = self.source.open()?;
-        let name = self.name.or(address).ok_or(NodeConfigError::NoName)?;
-        let target = Target {
-            supply,
-            timeouts_before_reconnect: self.timeouts_before_reconnect,
-            connect_timeout: self.connect_timeout,
-        };
+        let (timeouts_before_reconnect, connect_timeout) =
+            (self.timeouts_before_reconnect, self.connect_timeout);
+        let (supply, name) = self.supply()?;
+        let target = Target { supply, timeouts_before_reconnect, connect_timeout };
         Ok(RedisNode::new(name, Line::to(target)))
+    }
+
+    /// Where connections come from, and the node's name.
+    fn supply(self) -> Result<(Box<dyn Supply>, NodeName), NodeConfigError> {
+        match self.source.open()? {
+            Opened::Address { info, secure, shown } => {
+                let tls = self.security.session(secure, &shown)?;
+                let name = self.name.unwrap_or_else(|| url::name(&info));
+                Ok((Box::new(Own { info, tls }), name))
+            }
+            Opened::Supply(supply) => {
+                self.security.session(false, "what was handed over")?;
+                Ok((supply, self.name.ok_or(NodeConfigError::NoName)?))
+            }
+        }
     }
 }
 

@@ -45,10 +45,13 @@ mod line;
 mod node;
 mod source;
 mod ticket;
+mod tls;
 mod url;
 mod wire;
 
 pub use builder::RedisNodeBuilder;
 pub use node::RedisNode;
+#[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
 pub use source::Source;
 pub use url::NodeConfigError;

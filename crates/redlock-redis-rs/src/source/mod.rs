@@ -1,14 +1,13 @@
 //! What a node can be made from.
 
 mod lent;
-mod own;
+pub(crate) mod own;
 #[cfg(feature = "deadpool")]
 mod pool;
 mod socket;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionInfo};
-use redlock_core::NodeName;
 
 use crate::wire::Supply;
 use crate::{NodeConfigError, url};
@@ -34,16 +33,25 @@ enum Kind {
 }
 
 impl Source {
-    /// Where connections come from, and the name that an address gives.
-    pub(crate) fn open(self) -> Result<(Box<dyn Supply>, Option<NodeName>), NodeConfigError> {
-        let info = match self.0 {
-            Kind::Url(url) => url::parse(&url)?,
-            Kind::Info(info) => url::check(*info)?,
-            Kind::Supplied(supply) => return Ok((supply, None)),
+    pub(crate) fn open(self) -> Result<Opened, NodeConfigError> {
+        let (address, shown) = match self.0 {
+            Kind::Url(url) => (url::parse(&url)?, url::shown(&url)),
+            Kind::Info(info) => {
+                let shown = info.addr().to_string();
+                (url::check(*info)?, shown)
+            }
+            Kind::Supplied(supply) => return Ok(Opened::Supply(supply)),
         };
-        let name = url::name(&info);
-        Ok((Box::new(own::Own(info)), Some(name)))
+        Ok(Opened::Address { info: address.info, secure: address.secure, shown })
     }
+}
+
+/// Where connections come from.
+pub(crate) enum Opened {
+    /// A server to connect to, and how its place may be shown.
+    Address { info: ConnectionInfo, secure: bool, shown: String },
+    /// What makes them by itself.
+    Supply(Box<dyn Supply>),
 }
 
 impl From<&str> for Source {

@@ -15,21 +15,29 @@ use tokio::task::coop::unconstrained;
 use super::socket::Socket;
 use crate::convert;
 use crate::handshake::{self, Peer};
+use crate::tls::Session;
 use crate::wire::{Made, Outcome, Supply, Wire};
 
 /// The server at one address.
-pub(crate) struct Own(pub(crate) ConnectionInfo);
+pub(crate) struct Own {
+    pub(crate) info: ConnectionInfo,
+    pub(crate) tls: Option<Session>,
+}
 
 #[async_trait]
 impl Supply for Own {
     async fn connect(&self, before: Option<Peer>) -> Result<Made, BackendError> {
-        connect(&self.0, before).await
+        connect(&self.info, self.tls.as_ref(), before).await
     }
 }
 
 /// Makes a connection: socket, authentication, who the peer is, and the end of the connection before.
-pub(crate) async fn connect(info: &ConnectionInfo, before: Option<Peer>) -> Result<Made, BackendError> {
-    let socket = Socket::connect(info.addr(), info.tcp_settings()).await.map_err(unreachable)?;
+pub(crate) async fn connect(
+    info: &ConnectionInfo,
+    tls: Option<&Session>,
+    before: Option<Peer>,
+) -> Result<Made, BackendError> {
+    let socket = Socket::connect(info.addr(), info.tcp_settings(), tls).await.map_err(unreachable)?;
     let heard = socket.heard();
     let made = MultiplexedConnection::new_with_config(info.redis_settings(), socket, pipeline_config()).await;
     let (mut pipeline, work) = made.map_err(|error| convert::not_connected(&error))?;
@@ -64,7 +72,10 @@ pub(crate) async fn introduce(
 }
 
 fn unreachable(error: std::io::Error) -> BackendError {
-    BackendError::new(FaultKind::Unreachable, Sent::No, error.to_string()).with_source(error)
+    // A certificate that is not trusted will not be trusted at the next attempt either.
+    let refused = error.kind() == std::io::ErrorKind::InvalidData;
+    let kind = if refused { FaultKind::Protocol } else { FaultKind::Unreachable };
+    BackendError::new(kind, Sent::No, error.to_string()).with_source(error)
 }
 
 /// The pipeline and the task that drives it. Dropping it resets the socket.
