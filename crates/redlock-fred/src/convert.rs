@@ -35,7 +35,9 @@ pub(crate) fn not_connected(error: Error) -> BackendError {
 
 /// An error of a command that was handed to the client: the connection's, since the server's errors are replies.
 pub(crate) fn lost(error: Error) -> BackendError {
-    convert(error, FaultKind::Closed, Sent::Maybe)
+    // A full queue takes nothing.
+    let sent = if *error.kind() == ErrorKind::Backpressure { Sent::No } else { Sent::Maybe };
+    convert(error, FaultKind::Closed, sent)
 }
 
 /// The server's words are in the text, if anywhere: the first word is its code.

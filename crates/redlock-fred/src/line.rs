@@ -18,12 +18,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::call::{Call, once};
+use crate::convert;
 use crate::meeting::{Meeting, Peer};
 use crate::silence::Silence;
 use crate::ticket::{Flight, Ticket};
-
-/// How long commands fail at once after a failed attempt, while the client goes on trying to connect.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// Which client, and how it is used.
 pub(crate) struct Target {
@@ -49,12 +47,14 @@ pub(crate) struct Line {
 struct State {
     phase: Phase,
     epoch: Epoch,
-    peer: Peer,
+    /// Who was met last.
+    peer: Option<Peer>,
     events: Events,
     silence: Silence,
     /// Whether the client was told to leave its connection, and has not said yet what came of it.
     leaving: bool,
-    refusal: Option<(Instant, BackendError)>,
+    /// Why there is no connection; commands fail at once while the client goes on trying to connect.
+    refusal: Option<BackendError>,
     driver: Option<ConnectHandle>,
 }
 
@@ -75,7 +75,7 @@ impl Line {
         let state = State {
             phase: Phase::Down,
             epoch: Epoch::FIRST,
-            peer: Peer::default(),
+            peer: None,
             events: Events::of(&target.client),
             silence: Silence::default(),
             leaving: false,
@@ -124,6 +124,14 @@ impl Line {
         self.state().events.changes
     }
 
+    /// Notes the end of the connection of which so much was known. It is heard of from its commands before the client tells.
+    pub(crate) fn ended(&self, changes: u64) {
+        let mut state = self.state();
+        if state.events.changes == changes {
+            state.changed();
+        }
+    }
+
     /// Counts a timeout of what was begun then. A connection that has been silent over too many of them is given up,
     /// which the client never does by itself.
     pub(crate) fn silent_since(&self, begun: Instant) {
@@ -154,14 +162,16 @@ impl Line {
         if state.events.changes != changes {
             return false;
         }
-        if !peer.is(&state.peer) {
-            state.epoch = state.epoch.next();
+        if let Some(before) = &state.peer {
+            if let Some(end) = peer.end_of(before) {
+                // In front of all that follows. Where the user may not do it, core releases again instead.
+                drop(end.begin(&self.target.client, &self.options));
+            }
+            if !peer.is(before) {
+                state.epoch = state.epoch.next();
+            }
         }
-        if let Some(end) = peer.end_of(&state.peer) {
-            // In front of all that follows. Where the user may not do it, core releases again instead.
-            drop(end.begin(&self.target.client, &self.options));
-        }
-        state.peer = peer;
+        state.peer = Some(peer);
         state.refusal = None;
         for waiting in state.take_queue() {
             // Whoever has given up must not be acted for.
@@ -176,7 +186,7 @@ impl Line {
 
     pub(crate) fn failed(&self, error: &BackendError) {
         let mut state = self.state();
-        state.refusal = Some((Instant::now() + PAUSE, error.clone()));
+        state.refusal.get_or_insert_with(|| error.clone());
         for waiting in state.take_queue() {
             let _ = waiting.turn.send(Err(error.clone()));
         }
@@ -189,8 +199,9 @@ impl Line {
     /// The state, with all that the client has told so far.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.events.any() {
+        if let Some(failure) = state.events.take() {
             state.leaving = false;
+            state.refusal = failure.map(convert::not_connected);
             state.changed();
         }
         state
@@ -221,19 +232,16 @@ fn queued(queue: &mut VecDeque<Waiting>, call: Call) -> Ticket {
 
 impl State {
     fn may_connect(&mut self, target: &Target) -> Result<Handle, BackendError> {
-        let connected = target.client.is_connected();
-        if let Some((until, error)) = &self.refusal
-            && !connected
-            && Instant::now() < *until
-        {
-            return Err(error.clone());
-        }
         let runtime = Handle::try_current()
             .map_err(|error| BackendError::new(FaultKind::Unreachable, Sent::No, error.to_string()))?;
         if target.ours && self.driver.as_ref().is_none_or(ConnectHandle::is_finished) {
             self.driver = Some(target.client.connect());
+            self.refusal = None;
         }
-        Ok(runtime)
+        match &self.refusal {
+            Some(error) if !target.client.is_connected() => Err(error.clone()),
+            _ => Ok(runtime),
+        }
     }
 
     /// What is in use must be met again before anything else is sent.
@@ -264,18 +272,26 @@ impl Events {
         Self { errors: client.error_rx(), reconnects: client.reconnect_rx(), changes: 0 }
     }
 
-    fn any(&mut self) -> bool {
-        // Both, so that neither is found again later.
-        has_any(&mut self.errors) | has_any(&mut self.reconnects)
+    /// Whether there are any; and with what the last attempt to connect failed, where it did.
+    fn take(&mut self) -> Option<Option<Error>> {
+        let (mut any, mut failure) = (false, None);
+        while let Some(event) = next(&mut self.errors) {
+            any = true;
+            // An error of a connection that there was names the server.
+            failure = event.filter(|(_, server)| server.is_none()).map(|(error, _)| error);
+        }
+        while let Some(_made) = next(&mut self.reconnects) {
+            any = true;
+        }
+        any.then_some(failure)
     }
 }
 
-fn has_any<T: Clone>(events: &mut Receiver<T>) -> bool {
-    let mut any = false;
-    loop {
-        match events.try_recv() {
-            Ok(_) | Err(TryRecvError::Lagged(_)) => any = true,
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return any,
-        }
+/// The next event, if there is one; without its content where it was missed.
+fn next<T: Clone>(events: &mut Receiver<T>) -> Option<Option<T>> {
+    match events.try_recv() {
+        Ok(event) => Some(Some(event)),
+        Err(TryRecvError::Lagged(_)) => Some(None),
+        Err(TryRecvError::Empty | TryRecvError::Closed) => None,
     }
 }

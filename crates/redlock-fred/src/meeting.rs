@@ -1,17 +1,23 @@
 //! Getting to know a connection that the client has made: who the peer is, and the end of the connection before.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fred::error::Error;
 use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::config::Options;
+use fred::types::config::{Options, Server};
 use redlock_core::{BackendError, FaultKind, Sent};
 use redlock_lua::Value;
-use tokio::time::{Instant, timeout};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::call::{Call, once};
 use crate::convert;
 use crate::line::{Line, Target};
+
+/// Between two tries to meet a connection, of which the first found it ending.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Which connection of which server's run this is, in the server's own words; each unknown where the user may not ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,13 +67,24 @@ impl Meeting {
     }
 
     async fn meet(&self) -> Result<(), BackendError> {
+        let target = &self.line.target;
+        let mut errors = target.client.error_rx();
         loop {
             let changes = self.line.changes();
-            connected(&self.line.target).await.map_err(convert::not_connected)?;
-            let peer = introduce(&self.line.target).await.map_err(convert::not_connected)?;
-            // What was replaced meanwhile has not been met.
-            if self.line.met(changes, peer) {
-                return Ok(());
+            let met = tokio::select! {
+                biased;
+                error = failure(&mut errors) => return Err(convert::not_connected(error)),
+                met = acquaint(target) => met,
+            };
+            match met {
+                Ok(peer) => {
+                    // What was replaced meanwhile has not been met.
+                    if self.line.met(changes, peer) {
+                        return Ok(());
+                    }
+                }
+                // A connection that ends; the client is about to make another.
+                Err(_) => sleep(PAUSE).await,
             }
         }
     }
@@ -82,17 +99,24 @@ impl Drop for Meeting {
     }
 }
 
-async fn connected(target: &Target) -> Result<(), Error> {
-    let client = &target.client;
-    let (mut errors, mut reconnects) = (client.error_rx(), client.reconnect_rx());
-    if client.is_connected() {
-        return Ok(());
+/// With what the client's next attempt to connect fails.
+async fn failure(errors: &mut Receiver<(Error, Option<Server>)>) -> Error {
+    loop {
+        match errors.recv().await {
+            // Of a connection that there was; its server is named.
+            Ok((_, Some(_))) | Err(RecvError::Lagged(_)) => {}
+            Ok((error, None)) => return error,
+            Err(error @ RecvError::Closed) => return error.into(),
+        }
     }
-    tokio::select! {
-        biased;
-        made = reconnects.recv() => made.map(drop).map_err(Error::from),
-        error = errors.recv() => Err(error.map_or_else(Error::from, |(error, _)| error)),
+}
+
+async fn acquaint(target: &Target) -> Result<Peer, Error> {
+    let mut reconnects = target.client.reconnect_rx();
+    if !target.client.is_connected() {
+        reconnects.recv().await?;
     }
+    introduce(target).await
 }
 
 async fn introduce(target: &Target) -> Result<Peer, Error> {

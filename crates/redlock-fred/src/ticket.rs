@@ -67,7 +67,10 @@ impl Flight {
             Ok(Ok(frame)) if line.changes() == self.changes => Ok((self.epoch, convert::reply(frame)?)),
             // The client does not say over which of its connections an answer came.
             Ok(Ok(_)) => Err(replaced()),
-            Ok(Err(error)) => Err(convert::lost(error)),
+            Ok(Err(error)) => {
+                line.ended(self.changes);
+                Err(convert::lost(error))
+            }
             Err(_) => {
                 line.silent_since(self.begun);
                 Err(BackendError::timeout())
