@@ -18,6 +18,8 @@ use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
 use tokio::time::Instant;
 
+use super::certificates;
+
 /// A node, and what must live as long as it does.
 pub(crate) struct Node {
     backend: Arc<dyn Backend>,
@@ -103,6 +105,20 @@ impl Subject for RedisUrl {
     }
 }
 
+/// `RedisNode::from_url` of a `rediss://` URL.
+pub(crate) struct RedisTls;
+
+impl Subject for RedisTls {
+    fn server() -> RedisServerBuilder {
+        certificates::secure(RedisServer::builder())
+    }
+
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let url = url.replace("redis://", "rediss://");
+        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+    }
+}
+
 /// `FredNode::from_url`.
 pub(crate) struct FredUrl;
 
@@ -147,6 +163,7 @@ macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,
         ] [$($test),+]);
@@ -158,6 +175,7 @@ macro_rules! each_healing_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,
         ] [$($test),+]);
@@ -169,6 +187,7 @@ macro_rules! each_lazy_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,
         ] [$($test),+]);

@@ -49,6 +49,7 @@
 mod builder;
 mod call;
 mod convert;
+mod events;
 mod line;
 mod meeting;
 mod node;

@@ -6,19 +6,17 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use fred::clients::Client;
-use fred::error::Error;
-use fred::interfaces::{ClientLike, EventInterface, MetricsInterface};
+use fred::interfaces::{ClientLike, MetricsInterface};
 use fred::types::ConnectHandle;
-use fred::types::config::{Options, Server};
+use fred::types::config::Options;
 use redlock_core::{BackendError, Epoch, FaultKind, Sent};
 use tokio::runtime::Handle;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::call::{Call, once};
 use crate::convert;
+use crate::events::{Events, News};
 use crate::meeting::{Meeting, Peer};
 use crate::silence::Silence;
 use crate::ticket::{Flight, Ticket};
@@ -50,6 +48,8 @@ struct State {
     /// Who was met last.
     peer: Option<Peer>,
     events: Events,
+    /// How often the connection may have changed so far.
+    changes: u64,
     silence: Silence,
     /// Whether the client was told to leave its connection, and has not said yet what came of it.
     leaving: bool,
@@ -77,6 +77,7 @@ impl Line {
             epoch: Epoch::FIRST,
             peer: None,
             events: Events::of(&target.client),
+            changes: 0,
             silence: Silence::default(),
             leaving: false,
             refusal: None,
@@ -116,18 +117,18 @@ impl Line {
 
     fn begin(&self, state: &State, call: Call) -> Flight {
         let outcome = call.begin(&self.target.client, &self.options);
-        Flight { epoch: state.epoch, changes: state.events.changes, begun: Instant::now(), outcome }
+        Flight { epoch: state.epoch, changes: state.changes, begun: Instant::now(), outcome }
     }
 
     /// How often the connection may have changed so far.
     pub(crate) fn changes(&self) -> u64 {
-        self.state().events.changes
+        self.state().changes
     }
 
     /// Notes the end of the connection of which so much was known. It is heard of from its commands before the client tells.
     pub(crate) fn ended(&self, changes: u64) {
         let mut state = self.state();
-        if state.events.changes == changes {
+        if state.changes == changes {
             state.changed();
         }
     }
@@ -159,7 +160,7 @@ impl Line {
     /// Takes the connection into use, if it is the same as when so much had changed.
     pub(crate) fn met(&self, changes: u64, peer: Peer) -> bool {
         let mut state = self.state();
-        if state.events.changes != changes {
+        if state.changes != changes {
             return false;
         }
         if let Some(before) = &state.peer {
@@ -199,11 +200,13 @@ impl Line {
     /// The state, with all that the client has told so far.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = state.events.take() {
-            state.leaving = false;
-            state.refusal = failure.map(convert::not_connected);
-            state.changed();
-        }
+        state.refusal = match state.events.news(&self.target.client) {
+            News::Nothing => return state,
+            News::Changed => None,
+            News::Failed(error) => Some(convert::not_connected(error)),
+        };
+        state.leaving = false;
+        state.changed();
         state
     }
 }
@@ -246,7 +249,7 @@ impl State {
 
     /// What is in use must be met again before anything else is sent.
     fn changed(&mut self) {
-        self.events.changes = self.events.changes.wrapping_add(1);
+        self.changes = self.changes.wrapping_add(1);
         if matches!(self.phase, Phase::Up) {
             self.phase = Phase::Down;
         }
@@ -257,41 +260,5 @@ impl State {
             Phase::Meeting(queue) => queue,
             Phase::Down | Phase::Up => VecDeque::new(),
         }
-    }
-}
-
-/// What the client tells of its connection, before it sends anything over the next one.
-struct Events {
-    errors: Receiver<(Error, Option<Server>)>,
-    reconnects: Receiver<Server>,
-    changes: u64,
-}
-
-impl Events {
-    fn of(client: &Client) -> Self {
-        Self { errors: client.error_rx(), reconnects: client.reconnect_rx(), changes: 0 }
-    }
-
-    /// Whether there are any; and with what the last attempt to connect failed, where it did.
-    fn take(&mut self) -> Option<Option<Error>> {
-        let (mut any, mut failure) = (false, None);
-        while let Some(event) = next(&mut self.errors) {
-            any = true;
-            // An error of a connection that there was names the server.
-            failure = event.filter(|(_, server)| server.is_none()).map(|(error, _)| error);
-        }
-        while let Some(_made) = next(&mut self.reconnects) {
-            any = true;
-        }
-        any.then_some(failure)
-    }
-}
-
-/// The next event, if there is one; without its content where it was missed.
-fn next<T: Clone>(events: &mut Receiver<T>) -> Option<Option<T>> {
-    match events.try_recv() {
-        Ok(event) => Some(Some(event)),
-        Err(TryRecvError::Lagged(_)) => Some(None),
-        Err(TryRecvError::Empty | TryRecvError::Closed) => None,
     }
 }

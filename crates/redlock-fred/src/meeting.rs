@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fred::error::Error;
-use fred::interfaces::{ClientLike, EventInterface};
-use fred::types::config::{Options, Server};
+use fred::interfaces::ClientLike;
+use fred::types::config::Options;
 use redlock_core::{BackendError, FaultKind, Sent};
 use redlock_lua::Value;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::call::{Call, once};
 use crate::convert;
+use crate::events::Events;
 use crate::line::{Line, Target};
 
 /// Between two tries to meet a connection, of which the first found it ending.
@@ -68,12 +67,12 @@ impl Meeting {
 
     async fn meet(&self) -> Result<(), BackendError> {
         let target = &self.line.target;
-        let mut errors = target.client.error_rx();
+        let mut events = Events::of(&target.client);
         loop {
             let changes = self.line.changes();
             let met = tokio::select! {
                 biased;
-                error = failure(&mut errors) => return Err(convert::not_connected(error)),
+                error = events.failure() => return Err(convert::not_connected(error)),
                 met = acquaint(target) => met,
             };
             match met {
@@ -99,22 +98,10 @@ impl Drop for Meeting {
     }
 }
 
-/// With what the client's next attempt to connect fails.
-async fn failure(errors: &mut Receiver<(Error, Option<Server>)>) -> Error {
-    loop {
-        match errors.recv().await {
-            // Of a connection that there was; its server is named.
-            Ok((_, Some(_))) | Err(RecvError::Lagged(_)) => {}
-            Ok((error, None)) => return error,
-            Err(error @ RecvError::Closed) => return error.into(),
-        }
-    }
-}
-
 async fn acquaint(target: &Target) -> Result<Peer, Error> {
-    let mut reconnects = target.client.reconnect_rx();
+    let mut events = Events::of(&target.client);
     if !target.client.is_connected() {
-        reconnects.recv().await?;
+        events.made().await?;
     }
     introduce(target).await
 }
