@@ -5,11 +5,16 @@ use redlock_tests::support::*;
 
 use super::subjects::*;
 
-each_client! {
-    a_unix_socket,
-    a_database,
-    a_user_with_a_password,
-    resp3,
+// A client of fred that is handed over has its address in words of its own.
+on_subjects! {
+    [
+        redis_url: RedisUrl,
+        redis_client: RedisClient,
+        redis_connection: RedisConnection,
+        redis_pool: RedisPool,
+        fred_url: FredUrl,
+    ]
+    [a_unix_socket, a_database, a_user_with_a_password, resp3]
 }
 
 /// Everything that a lock does, and what the node says of itself.
