@@ -99,9 +99,9 @@ impl FredNode {
     }
 
     pub(crate) fn new(name: NodeName, line: Arc<Line>) -> Self {
-        let single = Capabilities::LOCK | Capabilities::SCAN | Capabilities::DESCRIBE;
-        let cluster = Capabilities::LOCK | Capabilities::SLOTS;
-        let capabilities = if line.target.clustered { cluster } else { single };
+        let locks = Capabilities::LOCK | Capabilities::FENCE;
+        let one_server = Capabilities::SCAN | Capabilities::DESCRIBE;
+        let capabilities = locks | if line.target.clustered { Capabilities::SLOTS } else { one_server };
         Self { name, capabilities, line }
     }
 
