@@ -44,6 +44,7 @@ mod handshake;
 mod line;
 mod node;
 mod source;
+mod store;
 mod ticket;
 mod tls;
 mod url;
@@ -54,4 +55,5 @@ pub use node::RedisNode;
 #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
 pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
 pub use source::Source;
+pub use store::RedisStore;
 pub use url::NodeConfigError;
