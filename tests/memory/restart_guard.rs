@@ -138,9 +138,9 @@ async fn a_first_boot_with_a_node_missing_says_what_it_waits_for() {
         let (cluster, events) = (Cluster::of(3), Recorder::default());
         let client = cluster.builder("a").max_ttl(TTL).observer(events.clone()).build().unwrap();
         if hung {
-            cluster.links[1].black_hole()
+            cluster.links[1].black_hole();
         } else {
-            cluster.links[1].refuse()
+            cluster.links[1].refuse();
         }
         let error = no_quorum(client.try_acquire("x").await);
         assert_eq!(names(&error.withheld), ["memory-1", "memory-3"]);

@@ -84,24 +84,21 @@ pub enum WithheldReason {
 impl fmt::Display for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: withheld: ", self.node)?;
-        match self.reason {
-            WithheldReason::Restarted { uptime: Some(uptime) } => {
-                write!(f, "started {uptime:.0?} ago, and nothing shows that it kept its data")?;
-            }
-            WithheldReason::Restarted { uptime: None } => {
-                f.write_str(
-                    "may have restarted (its uptime cannot be), and nothing shows that it kept its data",
-                )?;
-            }
-            WithheldReason::Promoted => {
-                f.write_str("a promoted replica, which may lack its master's locks")?
-            }
-            WithheldReason::Replica => f.write_str("a replica")?,
-            WithheldReason::Emptied => f.write_str("its data was deleted or replaced while it ran")?,
-            WithheldReason::Unidentified => {
-                f.write_str("does not tell its run_id, so each connection may be to a restarted server")?;
-            }
+        if let WithheldReason::Restarted { uptime: Some(uptime) } = self.reason {
+            write!(f, "started {uptime:.0?} ago")?;
         }
+        f.write_str(match self.reason {
+            WithheldReason::Restarted { uptime: Some(_) } => ", and nothing shows that it kept its data",
+            WithheldReason::Restarted { uptime: None } => {
+                "may have restarted (its uptime cannot be), and nothing shows that it kept its data"
+            }
+            WithheldReason::Promoted => "a promoted replica, which may lack its master's locks",
+            WithheldReason::Replica => "a replica",
+            WithheldReason::Emptied => "its data was deleted or replaced while it ran",
+            WithheldReason::Unidentified => {
+                "does not tell its run_id, so each connection may be to a restarted server"
+            }
+        })?;
         if let Some(remaining) = self.remaining {
             write!(f, "; counts in {remaining:.0?}")?;
         }
