@@ -35,7 +35,7 @@ async fn run(node: &dyn Backend, step: u64) -> String {
     let command = match dice % 4 {
         0 => AdminCommand::ReadMember,
         1 | 2 => AdminCommand::Mark(Marker {
-            run_id: if dice % 7 == 0 { "another".to_owned() } else { run_id.clone() },
+            run_id: if dice.is_multiple_of(7) { "another".to_owned() } else { run_id.clone() },
             node_id: id(3),
             max_ttl: ttl(1 + dice % 1_000),
             durability: durability[usize::try_from(dice % 4).expect("small")],
@@ -62,9 +62,9 @@ fn plain(marker: Option<Marker>, run_id: &str) -> Option<(bool, NodeId, Ttl, Opt
 
 /// In order, and to the next minute: no run takes longer than one.
 fn rounded(sets: Vec<AnnouncedSet>) -> Vec<(NodeSet, u64)> {
-    let minutes = |rest: Duration| rest.as_secs_f64() / 60.0;
-    let mut sets: Vec<_> =
-        sets.into_iter().map(|one| (one.set, minutes(one.remaining).ceil() as u64)).collect();
+    let minutes = |rest: Duration| rest.as_millis().div_ceil(60_000);
+    let round = |one: AnnouncedSet| (one.set, u64::try_from(minutes(one.remaining)).expect("minutes"));
+    let mut sets: Vec<_> = sets.into_iter().map(round).collect();
     sets.sort();
     sets
 }

@@ -84,7 +84,9 @@ async fn strict_counts_only_who_has_been_up_for_the_hold_off() {
     let names = ["strict-1", "strict-2", "strict-3"];
     let mut shifted = names.map(Shifted::start);
     // The servers believe that they have been up for an hour.
-    shifted.iter().for_each(|one| one.set_clock(3_600));
+    for one in &shifted {
+        one.set_clock(3_600);
+    }
     let urls = || shifted.iter().map(|one| one.server.url()).collect::<Vec<_>>();
     let holder = build(over(urls()).restart_guard(RestartGuard::Strict));
     shifted[2].server.command(["SET", "redlock:x", "another's"]).expect("planted");
