@@ -38,6 +38,7 @@ pub struct RedlockBuilder {
     options: Options,
     drift_factor: Option<f64>,
     max_ttl: Option<Duration>,
+    max_clock_skew: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
     entropy: Option<Arc<dyn Entropy>>,
     observer: Option<Arc<dyn Observer>>,
@@ -51,6 +52,7 @@ impl RedlockBuilder {
             options: Options::default(),
             drift_factor: None,
             max_ttl: None,
+            max_clock_skew: None,
             clock: None,
             entropy: None,
             observer: None,
@@ -83,6 +85,14 @@ impl RedlockBuilder {
     /// The longest lease that may be asked for; the same for all clients of a deployment. Default: 5 minutes.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.max_ttl = Some(max_ttl);
+        self
+    }
+
+    /// How far the wall clocks of clients and nodes may be apart; the same for all clients of a deployment. No lock's validity
+    /// depends on it: it bounds how far ahead of a node's clock a fencing token may be, and is a part of the time for which a
+    /// node that may have forgotten is not counted. Default: 1 s.
+    pub fn max_clock_skew(mut self, skew: Duration) -> Self {
+        self.max_clock_skew = Some(skew);
         self
     }
 
@@ -202,6 +212,9 @@ impl RedlockBuilder {
         }
         if let Some(max_ttl) = self.max_ttl {
             limits.max_ttl = max_ttl;
+        }
+        if let Some(skew) = self.max_clock_skew {
+            limits.max_clock_skew = skew;
         }
         limits.check()?;
         Ok(limits)

@@ -74,6 +74,8 @@ pub enum Parameter {
     Ttl,
     /// The longest lease of the deployment.
     MaxTtl,
+    /// How far wall clocks may be apart.
+    MaxClockSkew,
     /// The drift factor.
     DriftFactor,
     /// The time limit of one call to a node.
@@ -100,6 +102,7 @@ impl Display for Parameter {
             Self::Resources => "resources",
             Self::Ttl => "ttl",
             Self::MaxTtl => "max_ttl",
+            Self::MaxClockSkew => "max_clock_skew",
             Self::DriftFactor => "drift_factor",
             Self::NodeTimeout => "node_timeout",
             Self::ExtendThreshold => "extend_threshold",

@@ -106,11 +106,16 @@ impl Default for Options {
 pub(crate) struct Limits {
     pub(crate) drift: Drift,
     pub(crate) max_ttl: Duration,
+    pub(crate) max_clock_skew: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { drift: Drift::DEFAULT, max_ttl: Duration::from_secs(300) }
+        Self {
+            drift: Drift::DEFAULT,
+            max_ttl: Duration::from_secs(300),
+            max_clock_skew: Duration::from_secs(1),
+        }
     }
 }
 
@@ -167,19 +172,24 @@ impl Limits {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        match Ttl::from_duration(self.max_ttl) {
-            Some(_) if self.max_ttl <= LONGEST_TTL => Ok(()),
-            _ => Err(ConfigError::new(
-                Parameter::MaxTtl,
-                self.max_ttl,
-                "must be at least 1ms and at most 30 days",
-            )),
+        if Ttl::from_duration(self.max_ttl).is_none() || self.max_ttl > LONGEST_TTL {
+            let requirement = "must be at least 1ms and at most 30 days";
+            return Err(ConfigError::new(Parameter::MaxTtl, self.max_ttl, requirement));
         }
+        if self.max_clock_skew < LEAST_CLOCK_SKEW || self.max_clock_skew > MOST_CLOCK_SKEW {
+            let requirement = format!("must be at least {LEAST_CLOCK_SKEW:?} and at most 1 day");
+            return Err(ConfigError::new(Parameter::MaxClockSkew, self.max_clock_skew, requirement));
+        }
+        Ok(())
     }
 }
 
 /// Beyond it a forgotten lock is as good as eternal, and a node's hold-off after a restart with it.
 const LONGEST_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Clocks of different machines never agree better, and a node tells its time in whole milliseconds.
+const LEAST_CLOCK_SKEW: Duration = Duration::from_millis(1);
+/// A clock further off than that is not skewed but wrong.
+const MOST_CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 
 impl Options {
     fn check(&self) -> Result<(), ConfigError> {

@@ -12,8 +12,9 @@ pub(super) const ARROWS: &[Arrows] = &[
     Arrows { from: "redlock-core", to: &[], optional: &[] },
     Arrows { from: "redlock-memory", to: &["redlock-core"], optional: &[] },
     Arrows { from: "redlock-lua", to: &["redlock-core"], optional: &[] },
-    Arrows { from: "redlock-redis-rs", to: &["redlock-core", "redlock-lua"], optional: &[] },
-    Arrows { from: "redlock-fred", to: &["redlock-core", "redlock-lua"], optional: &[] },
+    Arrows { from: "redlock-tls", to: &[], optional: &[] },
+    Arrows { from: "redlock-redis-rs", to: &["redlock-core", "redlock-lua"], optional: &["redlock-tls"] },
+    Arrows { from: "redlock-fred", to: &["redlock-core", "redlock-lua"], optional: &["redlock-tls"] },
     Arrows { from: "redlock-primitives", to: &["redlock-core"], optional: &[] },
     Arrows { from: "redlock-observe", to: &["redlock-core"], optional: &[] },
     Arrows {
