@@ -11,7 +11,7 @@ use redlock_core::{
     Answer, Backend, BackendError, Capabilities, Command, Epoch, FaultKind, Inbox, NodeName, Notifications,
     Reply, Sent, async_trait,
 };
-use redlock_lua::{Value, Word, decode, plan};
+use redlock_lua::{Value, Word, classify, decode, plan};
 use rustis::client::{Client, Config};
 use rustis::resp::{CommandBuilder, RefBulkString};
 use rustis::{Error, ErrorKind};
@@ -53,12 +53,10 @@ impl RustisNode {
             slot.connecting.get_or_insert_with(|| tokio::spawn(Client::connect(self.config.clone())));
         let made = connecting.await;
         slot.connecting = None;
-        let unreachable = |why: String| BackendError::new(FaultKind::Unreachable, Sent::No, why);
-        let client = made.map_err(|error| unreachable(error.to_string()))?;
-        let client = client.map_err(|error| unreachable(error.to_string()).with_source(error))?;
+        let client = made.map_err(|error| not_connected(error.into()))?.map_err(not_connected)?;
         slot.epoch = slot.epoch.next();
-        let (epoch, replaced) = (slot.epoch, client.on_reconnect());
-        let connection = Arc::new(Connection { client, epoch, replaced, silence: AtomicU32::new(0) });
+        let replaced = client.on_reconnect();
+        let connection = Arc::new(Connection { client, replaced, silence: AtomicU32::new(0) });
         slot.current = Some(Arc::clone(&connection));
         Ok(connection)
     }
@@ -66,7 +64,6 @@ impl RustisNode {
 
 struct Connection {
     client: Client,
-    epoch: Epoch,
     /// The client tells of a new connection here, before it sends anything over it.
     replaced: Receiver<()>,
     silence: AtomicU32,
@@ -84,13 +81,12 @@ impl Connection {
         for request in plan(command)? {
             let mut reply = self.send(request.words()).await?;
             if let Some(words) = request.resend(&reply) {
-                if deadline <= Instant::now() {
-                    return Err(past_deadline());
-                }
+                in_time(deadline)?;
                 reply = self.send(words).await?;
             }
             replies.push(reply);
         }
+        self.silence.store(0, Ordering::Relaxed);
         if !self.replaced.is_empty() {
             return Err(BackendError::new(FaultKind::Closed, Sent::Maybe, "the connection was replaced"));
         }
@@ -98,17 +94,11 @@ impl Connection {
     }
 
     async fn send(&self, words: Vec<Word<'_>>) -> Result<Value, BackendError> {
-        let mut words = words.iter();
+        let mut words = words.iter().map(|word| RefBulkString::new(word));
         let name = words.next().ok_or_else(|| BackendError::protocol("a request without words"))?;
-        let command =
-            words.fold(CommandBuilder::new(name), |command, word| command.arg(RefBulkString::new(word)));
+        let command = words.fold(CommandBuilder::new(&name), CommandBuilder::arg);
         // Whatever the configuration says: nothing is sent twice.
-        let reply = self.client.send(command, Some(false)).await;
-        self.silence.store(0, Ordering::Relaxed);
-        match reply {
-            Ok(reply) => value(reply),
-            Err(error) => failure(error),
-        }
+        self.client.send(command, Some(false)).await.map_or_else(failure, value)
     }
 }
 
@@ -124,12 +114,10 @@ impl Backend for RustisNode {
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
         // The lock is fair, and kept until the client has the command: so the order is that of the first polls.
-        let unsent = |_| past_deadline();
-        let mut slot = timeout_at(deadline, self.slot.lock()).await.map_err(unsent)?;
-        let connection = timeout_at(deadline, self.connection(&mut slot)).await.map_err(unsent)??;
-        if deadline <= Instant::now() {
-            return Err(past_deadline());
-        }
+        let mut slot = timeout_at(deadline, self.slot.lock()).await.map_err(|_| late())?;
+        let connection = timeout_at(deadline, self.connection(&mut slot)).await.map_err(|_| late())??;
+        in_time(deadline)?;
+        let epoch = slot.epoch;
         let mut answer = pin!(connection.answer(command, deadline));
         let begun = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
         drop(slot);
@@ -140,7 +128,7 @@ impl Backend for RustisNode {
                 BackendError::timeout()
             })??,
         };
-        Ok(Reply { epoch: connection.epoch, answer })
+        Ok(Reply { epoch, answer })
     }
 
     fn notifications(&self, _inbox: &Inbox) -> Option<Notifications> {
@@ -148,8 +136,20 @@ impl Backend for RustisNode {
     }
 }
 
-fn past_deadline() -> BackendError {
+fn in_time(deadline: Instant) -> Result<(), BackendError> {
+    if Instant::now() < deadline { Ok(()) } else { Err(late()) }
+}
+
+fn late() -> BackendError {
     BackendError::new(FaultKind::Timeout, Sent::No, "the deadline was past")
+}
+
+fn not_connected(error: Error) -> BackendError {
+    let kind = match error.kind() {
+        ErrorKind::Redis(error) => classify(&error.kind.to_string(), &error.description()),
+        _ => FaultKind::Unreachable,
+    };
+    BackendError::new(kind, Sent::No, error.to_string()).with_source(error)
 }
 
 fn value(reply: rustis::resp::Value) -> Result<Value, BackendError> {
@@ -174,10 +174,7 @@ fn array(values: impl IntoIterator<Item = rustis::resp::Value>) -> Result<Value,
 fn failure(error: Error) -> Result<Value, BackendError> {
     match error.kind() {
         ErrorKind::Redis(error) => Ok(Value::error_from_text(&error.to_string())),
-        kind => {
-            let message = kind.to_string();
-            Err(BackendError::new(FaultKind::Closed, Sent::Maybe, message).with_source(error))
-        }
+        kind => Err(BackendError::new(FaultKind::Closed, Sent::Maybe, kind.to_string()).with_source(error)),
     }
 }
 

@@ -4,13 +4,18 @@ use redlock_core::NodeName;
 use redlock_testkit::conformance::{NetworkHarness, OnServer, assert_lock_family, contract_over_network};
 use redlock_testkit::server::RedisServer;
 use redlock_tests::one_of_each;
-use rustis::client::IntoConfig;
+use rustis::client::{IntoConfig, ReconnectionConfig};
 use rustis_backend::RustisNode;
 
-/// A client that is set up to send again whatever got no reply: the node must not let it.
+/// A client that is set up to send again, at once, whatever got no reply: the node must not let it.
+#[allow(
+    clippy::expect_used,
+    reason = "clippy.toml allows it in test functions, and this is what those share"
+)]
 fn node(url: String) -> RustisNode {
     let mut config = url.as_str().into_config().expect("a URL");
     config.retry_on_error = true;
+    config.reconnection = ReconnectionConfig::new_constant(0, 1);
     RustisNode::new(NodeName::new(url), config)
 }
 
