@@ -158,7 +158,7 @@ async fn a_peer_that_is_no_redis<S: Subject>() {
     let banners: [&[u8]; 3] = [
         b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
-        b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\r\n",
+        b"\x15\x03\x03\x00\x02\x02\x46",
     ];
     for banner in banners {
         let node = no_redis::<S>(banner).await;

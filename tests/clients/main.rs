@@ -8,6 +8,7 @@
 )]
 
 mod cancel_storm;
+mod certificates;
 mod conformance;
 mod connecting;
 mod error_table;
@@ -21,3 +22,4 @@ mod replaced;
 mod replay;
 mod server_states;
 mod subjects;
+mod tls;

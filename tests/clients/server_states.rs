@@ -60,7 +60,7 @@ async fn a_user_without_the_right<S: Subject>() {
     let (server, _) = with_an_old_lock::<S>().await;
     let rules = ["ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-set", "-del"];
     server.command(rules).expect("ACL SETUSER");
-    let node = S::connect(&server, server.url().replace("redis://", "redis://app:pw@")).await;
+    let node = S::connect(&server, server.url().replacen("://", "://app:pw@", 1)).await;
     assert_all(&node, writers(), FaultKind::Permission).await;
     // Without the right to read, a foreign type must not be suspected.
     server.command(["ACL", "SETUSER", "app", "-get"]).expect("ACL SETUSER");

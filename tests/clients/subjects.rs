@@ -13,6 +13,8 @@ use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
 use tokio::time::Instant;
 
+use super::certificates;
+
 /// A node, and what must live as long as it does.
 pub(crate) struct Node {
     backend: Arc<dyn Backend>,
@@ -94,11 +96,26 @@ impl Subject for RedisUrl {
     }
 }
 
+/// `RedisNode::from_url` of a `rediss://` URL.
+pub(crate) struct RedisTls;
+
+impl Subject for RedisTls {
+    fn server() -> RedisServerBuilder {
+        certificates::secure(RedisServer::builder())
+    }
+
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let url = url.replace("redis://", "rediss://");
+        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+    }
+}
+
 /// Runs each test on every subject.
 macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }
@@ -108,6 +125,7 @@ macro_rules! each_healing_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }
@@ -117,6 +135,7 @@ macro_rules! each_lazy_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_tls: RedisTls,
         ] [$($test),+]);
     };
 }
