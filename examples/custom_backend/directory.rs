@@ -5,29 +5,34 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use file_store::{Records, Store, Undone, step};
 use redlock_toolkit::{Key, KeyState, LockCommand, LockReply, LockValue};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
 
-use crate::steps::{Records, step};
-use crate::worker::{Store, Undone};
-
 /// The time of modification of a key that does not expire.
 const NEVER: SystemTime = SystemTime::UNIX_EPOCH;
 
-pub(crate) struct Directory {
+/// A directory, for the processes of one host.
+#[derive(Debug)]
+pub struct Directory {
     path: PathBuf,
 }
 
 impl Directory {
     /// The directory, which is made where it is missing.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Where it can be neither found nor made.
+    pub fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         // One name for one directory, however it was written.
         Ok(Self { path: path.canonicalize()? })
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The whole path.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 

@@ -3,13 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use file_store::{Directory, Worker};
 use redlock_toolkit::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
 use tokio::time::Instant;
-
-use crate::directory::Directory;
-use crate::worker::Worker;
 
 /// A directory as a redlock node, for the processes of one host.
 #[derive(Debug)]
