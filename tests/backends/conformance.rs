@@ -41,6 +41,11 @@ impl Harness for OnDirectory {
         Arc::clone(&self.backend)
     }
 
+    /// The suite sends up to fifty commands at once, and each of them waits for the disk.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
     async fn plant(&self, key: &Key, plant: Plant) -> bool {
         match plant {
             Plant::Forever(value) => {
