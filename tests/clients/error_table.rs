@@ -49,7 +49,8 @@ async fn loading<S: Subject>() {
     })
     .await;
     let error = error.expect("an error");
-    assert_eq!(error.sent(), Sent::Replied, "{error}");
+    // Some clients hear it when they connect.
+    assert_ne!(error.sent(), Sent::Maybe, "{error}");
     assert!(error.is_retryable());
     let _server = restarted.await.expect("a server");
     eventually("loaded", async || execute(&node, acquire(&["a"], "mine", 5_000)).await.is_ok()).await;

@@ -6,9 +6,14 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::{Config, ReconnectPolicy};
+use fred::types::{Builder, ConnectHandle};
 use redlock_core::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
+use redlock_fred::FredNode;
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
 use tokio::time::Instant;
@@ -24,6 +29,10 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn of(backend: impl Backend) -> Self {
         Self { backend: Arc::new(backend), _kept: None }
+    }
+
+    pub(crate) fn keeping(backend: impl Backend, kept: impl Any + Send + Sync) -> Self {
+        Self { backend: Arc::new(backend), _kept: Some(Box::new(kept)) }
     }
 }
 
@@ -110,12 +119,53 @@ impl Subject for RedisTls {
     }
 }
 
+/// `FredNode::from_url`.
+pub(crate) struct FredUrl;
+
+impl Subject for FredUrl {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        Node::of(FredNode::from_url(url).expect("a node"))
+    }
+}
+
+/// `FredNode::from_client`, of a client that replays commands by its own settings, as fred's clients do.
+pub(crate) struct FredClient;
+
+impl Subject for FredClient {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let (client, driver) = fred_client(&url);
+        Node::keeping(FredNode::from_client(client).expect("a node"), driver)
+    }
+}
+
+/// A client with fred's own settings but for those without which it would not come back, and what drives it.
+pub(crate) fn fred_client(url: &str) -> (Client, Driver) {
+    let mut config = Config::from_url(url).expect("a configuration");
+    config.fail_fast = false;
+    let mut builder = Builder::from_config(config);
+    let client =
+        builder.set_policy(ReconnectPolicy::new_exponential(0, 1, 250, 2)).build().expect("a client");
+    let driver = Driver(client.connect());
+    (client, driver)
+}
+
+/// Ends what drives a client of fred.
+pub(crate) struct Driver(ConnectHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs each test on every subject.
 macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }
@@ -126,6 +176,8 @@ macro_rules! each_healing_client {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }
@@ -136,6 +188,8 @@ macro_rules! each_lazy_client {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }

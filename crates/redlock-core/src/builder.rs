@@ -10,9 +10,10 @@ use crate::options::{Limits, Options, Terms};
 use crate::quorum::{Drift, Nodes, Tasks};
 use crate::shared::Shared;
 use crate::unconfirmed::Unconfirmed;
+use crate::wall_clock::Candidates;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
-    Observer, OsEntropy, Parameter, Redlock, RetryPolicy,
+    Observer, OsEntropy, Parameter, Redlock, RetryPolicy, SystemWallClock, WallClock,
 };
 
 /// Builds a [`Redlock`]. All values are checked, and against each other, at [`build`](Self::build).
@@ -39,7 +40,9 @@ pub struct RedlockBuilder {
     drift_factor: Option<f64>,
     max_ttl: Option<Duration>,
     max_clock_skew: Option<Duration>,
+    fence_retention: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+    wall_clock: Option<Arc<dyn WallClock>>,
     entropy: Option<Arc<dyn Entropy>>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -53,7 +56,9 @@ impl RedlockBuilder {
             drift_factor: None,
             max_ttl: None,
             max_clock_skew: None,
+            fence_retention: None,
             clock: None,
+            wall_clock: None,
             entropy: None,
             observer: None,
         }
@@ -93,6 +98,13 @@ impl RedlockBuilder {
     /// node that may have forgotten is not counted. Default: 1 s.
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.max_clock_skew = Some(skew);
+        self
+    }
+
+    /// How long a node keeps a fencing counter after its last use. Tokens go on rising where it is forgotten then, as long as the
+    /// clients' wall clocks do; before that, whatever they do. At least `max_ttl` and `max_clock_skew` together. Default: 24 h.
+    pub fn fence_retention(mut self, retention: Duration) -> Self {
+        self.fence_retention = Some(retention);
         self
     }
 
@@ -163,6 +175,12 @@ impl RedlockBuilder {
         self
     }
 
+    /// The clock with which fencing tokens begin. No lock's validity depends on it. Default: [`SystemWallClock`].
+    pub fn wall_clock(mut self, clock: impl WallClock) -> Self {
+        self.wall_clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Where tokens and jitter come from. Default: [`OsEntropy`].
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Arc::new(entropy));
@@ -196,6 +214,7 @@ impl RedlockBuilder {
             format: self.format,
             registry: Registry::new(Arc::clone(&clock)),
             clock,
+            candidates: Candidates::new(self.wall_clock.unwrap_or_else(|| Arc::new(SystemWallClock))),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(OsEntropy)),
             observers,
             closed: CancellationToken::new(),
@@ -215,6 +234,9 @@ impl RedlockBuilder {
         }
         if let Some(skew) = self.max_clock_skew {
             limits.max_clock_skew = skew;
+        }
+        if let Some(retention) = self.fence_retention {
+            limits.fence_retention = retention;
         }
         limits.check()?;
         Ok(limits)

@@ -76,6 +76,10 @@ pub enum Parameter {
     MaxTtl,
     /// How far wall clocks may be apart.
     MaxClockSkew,
+    /// How long fencing counters outlive their locks.
+    FenceRetention,
+    /// What the wall clock says.
+    WallClock,
     /// The drift factor.
     DriftFactor,
     /// The time limit of one call to a node.
@@ -103,6 +107,8 @@ impl Display for Parameter {
             Self::Ttl => "ttl",
             Self::MaxTtl => "max_ttl",
             Self::MaxClockSkew => "max_clock_skew",
+            Self::FenceRetention => "fence_retention",
+            Self::WallClock => "wall_clock",
             Self::DriftFactor => "drift_factor",
             Self::NodeTimeout => "node_timeout",
             Self::ExtendThreshold => "extend_threshold",
