@@ -20,8 +20,12 @@ pub trait Records {
     fn remove(&self, key: &Key) -> io::Result<()>;
 }
 
-/// Runs one command; `None` for one that this version does not know.
+/// Runs one command; `None` for one that this store does not know.
 pub fn step(records: &impl Records, command: &LockCommand) -> io::Result<Option<LockReply>> {
+    // Fencing tokens are not claimed, so nobody asks for them; and an option is never ignored.
+    if command.is_fenced() {
+        return Ok(None);
+    }
     let step = Step { records, now: now()? };
     Ok(Some(match command {
         LockCommand::Acquire(acquire) => step.acquire(acquire)?,
@@ -57,20 +61,19 @@ impl<R: Records> Step<'_, R> {
 
     /// Looks at every key before it writes any.
     fn acquire(&self, acquire: &Acquire) -> io::Result<LockReply> {
-        // One key that replaces nothing is the plain step, `SET NX` of Redis: it does not know its own value, nor who
-        // is in the way.
-        let plain = acquire.keys.len() == 1 && acquire.replaces.is_empty();
+        // The native form is `SET NX` of Redis: it does not know its own value, nor who is in the way.
+        let native = acquire.native().is_some();
         let passes = |state: &KeyState| match state {
             KeyState::Free => true,
             KeyState::Held { value, .. } => {
-                !plain && (*value == acquire.value || acquire.replaces.contains(value))
+                !native && (*value == acquire.value || acquire.replaces.contains(value))
             }
             KeyState::Foreign { .. } => false,
         };
         let states = self.states(&acquire.keys)?;
         if let Some((key, state)) = acquire.keys.iter().zip(&states).find(|(_, state)| !passes(state)) {
             let blocker = Blocker { key: key.clone(), state: state.clone() };
-            return Ok(LockReply::Refused(if plain { Refusal::new() } else { Refusal::by(blocker) }));
+            return Ok(LockReply::Refused(if native { Refusal::new() } else { Refusal::by(blocker) }));
         }
         for (key, state) in acquire.keys.iter().zip(&states) {
             match state {

@@ -1,8 +1,9 @@
 //! What several processes do to one directory, and what a crash leaves in it.
 
 use std::fs;
+use std::sync::Arc;
 
-use redlock_core::LockReply;
+use redlock_core::{Evict, LockCommand, LockReply};
 use redlock_tests::support::*;
 use tokio::task::JoinSet;
 
@@ -13,7 +14,7 @@ use super::support::Folder;
 async fn of_all_that_ask_at_once_one_is_granted() {
     let folder = Folder::new();
     // Each has a guard of its own on the directory, as a process has.
-    let stores: Vec<_> = (0..6).map(|_| std::sync::Arc::new(folder.store())).collect();
+    let stores: Vec<_> = (0..6).map(|_| Arc::new(folder.store())).collect();
     for round in 0..40 {
         let name = format!("key-{round}");
         let mut asking = JoinSet::new();
@@ -23,17 +24,9 @@ async fn of_all_that_ask_at_once_one_is_granted() {
         }
         let grants = asking.join_all().await.into_iter().filter(|granted| *granted).count();
         assert_eq!(grants, 1, "in round {round}");
-        let evicted = ask(
-            &*folder_store(&folder),
-            redlock_core::LockCommand::Evict(redlock_core::Evict::new(keys(&["beside"]))),
-        )
-        .await;
-        assert_eq!(evicted, LockReply::Evicted(1));
+        let beside = LockCommand::Evict(Evict::new(keys(&["beside"])));
+        assert_eq!(ask(&folder.store(), beside).await, LockReply::Evicted(1));
     }
-}
-
-fn folder_store(folder: &Folder) -> Box<file_store::FileStore> {
-    Box::new(folder.store())
 }
 
 #[tokio::test]
