@@ -40,6 +40,7 @@ mod handshake;
 mod line;
 mod node;
 mod socket;
+mod store;
 mod ticket;
 mod tls;
 mod url;
@@ -48,4 +49,5 @@ pub use builder::RedisNodeBuilder;
 pub use node::RedisNode;
 #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
 pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
+pub use store::RedisStore;
 pub use url::NodeConfigError;
