@@ -13,6 +13,7 @@ mod conformance;
 mod connecting;
 mod error_table;
 mod late_write;
+mod mixed_quorum;
 mod network;
 mod noscript;
 mod order;
