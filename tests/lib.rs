@@ -10,6 +10,7 @@
 use redlock_testkit::server::{Program, RedisServer};
 
 pub mod counter;
+pub mod support;
 
 /// A running server of each program that there is.
 ///

@@ -23,7 +23,7 @@ type Build = fn(RedlockBuilder) -> RedlockBuilder;
 /// hazard: 50, 69
 #[tokio::test(start_paused = true)]
 async fn a_builder_with_a_bad_number_builds_nothing() {
-    let cases: [(&str, Parameter, Build); 18] = [
+    let cases: [(&str, Parameter, Build); 20] = [
         ("no ttl", Parameter::Ttl, |b| b.ttl(Duration::ZERO)),
         ("a ttl below a millisecond", Parameter::Ttl, |b| b.ttl(Duration::from_micros(999))),
         ("a ttl within its drift", Parameter::Ttl, |b| b.ttl(ms(2))),
@@ -31,6 +31,8 @@ async fn a_builder_with_a_bad_number_builds_nothing() {
         ("a ttl without end", Parameter::Ttl, |b| b.ttl(Duration::MAX)),
         ("no max_ttl", Parameter::MaxTtl, |b| b.max_ttl(Duration::ZERO)),
         ("a max_ttl without end", Parameter::MaxTtl, |b| b.max_ttl(Duration::MAX)),
+        ("no clock skew", Parameter::MaxClockSkew, |b| b.max_clock_skew(Duration::ZERO)),
+        ("clocks days apart", Parameter::MaxClockSkew, |b| b.max_clock_skew(2 * DAY)),
         ("a negative drift", Parameter::DriftFactor, |b| b.drift_factor(-0.01)),
         ("a drift of all", Parameter::DriftFactor, |b| b.drift_factor(1.0)),
         ("a drift that is no number", Parameter::DriftFactor, |b| b.drift_factor(f64::NAN)),

@@ -4,7 +4,7 @@ use redlock_core::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
 use redlock_redis_rs::RedisNode;
-use redlock_testkit::conformance::{NetworkHarness, OnServer, assert_lock_family, contract_over_network};
+use redlock_testkit::conformance::{OnServer, assert_lock_family};
 use redlock_tests::one_of_each;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -48,14 +48,5 @@ async fn the_redis_backend_conforms_on_every_server_and_no_check_is_skipped() {
 #[tokio::test]
 async fn a_layer_around_it_conforms_too() {
     let report = assert_lock_family(&OnServer::new(server(), |server| Layer(node(server)))).await;
-    assert!(report.skipped().is_empty(), "{report}");
-}
-
-/// hazard: 7, 50, 62
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_redis_backend_keeps_the_contract_over_a_faulty_network() {
-    let connect = |url: String| RedisNode::from_url(url).expect("a node");
-    let harness = NetworkHarness::new(server(), connect).expect("a harness");
-    let report = contract_over_network(&harness).await.expect("the contract");
     assert!(report.skipped().is_empty(), "{report}");
 }

@@ -52,6 +52,13 @@ pub(crate) const LANES: &[Lane] = &[
         work: &[Work::Cargo(&["--test", "redis"])],
     },
     Lane {
+        name: "clients",
+        about: "every Redis client, however a node is made of it, on real servers",
+        needs: Need::RedisServer,
+        // Most of the time of these tests is waiting.
+        work: &[Work::Cargo(&["--test", "clients", "--", "--test-threads=6"])],
+    },
+    Lane {
         name: "interop",
         about: "locks shared with node-redlock and rslock",
         needs: Need::ForeignClients,

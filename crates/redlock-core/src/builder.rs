@@ -10,9 +10,10 @@ use crate::options::{Limits, Options, Terms};
 use crate::quorum::{Drift, Nodes, Tasks};
 use crate::shared::Shared;
 use crate::unconfirmed::Unconfirmed;
+use crate::wall_clock::Candidates;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
-    Observer, OsEntropy, Parameter, Redlock, RetryPolicy,
+    Observer, OsEntropy, Parameter, Redlock, RetryPolicy, SystemWallClock, WallClock,
 };
 
 /// Builds a [`Redlock`]. All values are checked, and against each other, at [`build`](Self::build).
@@ -38,7 +39,10 @@ pub struct RedlockBuilder {
     options: Options,
     drift_factor: Option<f64>,
     max_ttl: Option<Duration>,
+    max_clock_skew: Option<Duration>,
+    fence_retention: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
+    wall_clock: Option<Arc<dyn WallClock>>,
     entropy: Option<Arc<dyn Entropy>>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -51,7 +55,10 @@ impl RedlockBuilder {
             options: Options::default(),
             drift_factor: None,
             max_ttl: None,
+            max_clock_skew: None,
+            fence_retention: None,
             clock: None,
+            wall_clock: None,
             entropy: None,
             observer: None,
         }
@@ -83,6 +90,21 @@ impl RedlockBuilder {
     /// The longest lease that may be asked for; the same for all clients of a deployment. Default: 5 minutes.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.max_ttl = Some(max_ttl);
+        self
+    }
+
+    /// How far the wall clocks of clients and nodes may be apart; the same for all clients of a deployment. No lock's validity
+    /// depends on it: it bounds how far ahead of a node's clock a fencing token may be, and is a part of the time for which a
+    /// node that may have forgotten is not counted. Default: 1 s.
+    pub fn max_clock_skew(mut self, skew: Duration) -> Self {
+        self.max_clock_skew = Some(skew);
+        self
+    }
+
+    /// How long a node keeps a fencing counter after its last use. Tokens go on rising where it is forgotten then, as long as the
+    /// clients' wall clocks do; before that, whatever they do. At least `max_ttl` and `max_clock_skew` together. Default: 24 h.
+    pub fn fence_retention(mut self, retention: Duration) -> Self {
+        self.fence_retention = Some(retention);
         self
     }
 
@@ -153,6 +175,12 @@ impl RedlockBuilder {
         self
     }
 
+    /// The clock with which fencing tokens begin. No lock's validity depends on it. Default: [`SystemWallClock`].
+    pub fn wall_clock(mut self, clock: impl WallClock) -> Self {
+        self.wall_clock = Some(Arc::new(clock));
+        self
+    }
+
     /// Where tokens and jitter come from. Default: [`OsEntropy`].
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Some(Arc::new(entropy));
@@ -186,6 +214,7 @@ impl RedlockBuilder {
             format: self.format,
             registry: Registry::new(Arc::clone(&clock)),
             clock,
+            candidates: Candidates::new(self.wall_clock.unwrap_or_else(|| Arc::new(SystemWallClock))),
             entropy: self.entropy.unwrap_or_else(|| Arc::new(OsEntropy)),
             observers,
             closed: CancellationToken::new(),
@@ -202,6 +231,12 @@ impl RedlockBuilder {
         }
         if let Some(max_ttl) = self.max_ttl {
             limits.max_ttl = max_ttl;
+        }
+        if let Some(skew) = self.max_clock_skew {
+            limits.max_clock_skew = skew;
+        }
+        if let Some(retention) = self.fence_retention {
+            limits.fence_retention = retention;
         }
         limits.check()?;
         Ok(limits)

@@ -74,6 +74,12 @@ pub enum Parameter {
     Ttl,
     /// The longest lease of the deployment.
     MaxTtl,
+    /// How far wall clocks may be apart.
+    MaxClockSkew,
+    /// How long fencing counters outlive their locks.
+    FenceRetention,
+    /// What the wall clock says.
+    WallClock,
     /// The drift factor.
     DriftFactor,
     /// The time limit of one call to a node.
@@ -100,6 +106,9 @@ impl Display for Parameter {
             Self::Resources => "resources",
             Self::Ttl => "ttl",
             Self::MaxTtl => "max_ttl",
+            Self::MaxClockSkew => "max_clock_skew",
+            Self::FenceRetention => "fence_retention",
+            Self::WallClock => "wall_clock",
             Self::DriftFactor => "drift_factor",
             Self::NodeTimeout => "node_timeout",
             Self::ExtendThreshold => "extend_threshold",

@@ -49,6 +49,8 @@ pub enum FaultKind {
     CrossSlot,
     /// A key holds what no lock of this kind is (`WRONGTYPE`).
     ForeignFormat,
+    /// The fencing counter of a key has come to its end, 2^53: no greater token can be given.
+    FencingExhausted,
     /// The peer does not speak the protocol, or answered what the command cannot be answered with.
     Protocol,
     /// The backend does not know this command.
@@ -66,6 +68,7 @@ impl FaultKind {
                 | Self::Permission
                 | Self::CrossSlot
                 | Self::ForeignFormat
+                | Self::FencingExhausted
                 | Self::Protocol
                 | Self::Unsupported
         )
@@ -86,6 +89,7 @@ impl FaultKind {
             Self::Permission => "permission missing",
             Self::CrossSlot => "keys in different hash slots",
             Self::ForeignFormat => "key in a foreign format",
+            Self::FencingExhausted => "no greater fencing token possible",
             Self::Protocol => "unexpected answer",
             Self::Unsupported => "command not supported",
             Self::Rejected => "rejected",

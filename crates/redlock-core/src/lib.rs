@@ -16,6 +16,7 @@ mod config;
 mod entropy;
 mod error;
 mod fault;
+mod fencing;
 mod holder;
 mod identity;
 mod key;
@@ -37,6 +38,7 @@ mod ttl;
 mod unconfirmed;
 mod value;
 mod verify;
+mod wall_clock;
 
 pub use async_trait::async_trait;
 
@@ -49,11 +51,14 @@ pub use config::{ConfigError, Parameter};
 pub use entropy::{Entropy, EntropyError, OsEntropy, SeededEntropy};
 pub use error::{AcquireError, ExtendError, Held, LockLost, LossReason, NoQuorum};
 pub use fault::{BackendError, FaultKind, NodeFault, Sent};
+pub use fencing::{FencingToken, FencingTokenError};
 pub use holder::Holder;
 pub use key::{Key, Keys};
 pub use key_format::{IntoResources, KeyFormat, Prefix};
 pub use lease::Extension;
-pub use lock::{Acquisition, AdoptError, LockGuard, LockSignal, LockTicket, LostDuring, Used, UsingError};
+pub use lock::{
+    Acquisition, AdoptError, FencedGuard, LockGuard, LockSignal, LockTicket, LostDuring, Used, UsingError,
+};
 pub use node::{Capabilities, Epoch, NodeName};
 pub use notification::{Inbox, Notification, NotificationSender, Notifications};
 pub use observer::{Event, Observer, StopReason};
@@ -65,3 +70,4 @@ pub use status::{ActiveLock, ForcedRelease, LockState, LockStatus, StatusError};
 pub use ttl::Ttl;
 pub use value::LockValue;
 pub use verify::{NodeProblem, Verification};
+pub use wall_clock::{SystemWallClock, WallClock};

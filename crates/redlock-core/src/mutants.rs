@@ -20,11 +20,15 @@ pub enum Mutant {
     AcknowledgementsAdded,
     /// An extension revives a lease whose validity has passed.
     LostComesBack,
+    /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
+    NoSecondRound,
+    /// A counter is raised also where the lock is another's by now.
+    LiftWithoutOwner,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
         Self::ValidityFromTheEnd,
@@ -32,7 +36,12 @@ impl Mutant {
         Self::ExtensionShortens,
         Self::AcknowledgementsAdded,
         Self::LostComesBack,
+        Self::NoSecondRound,
+        Self::LiftWithoutOwner,
     ];
+
+    /// Those that only fenced locks suffer from.
+    pub const OF_FENCING: [Self; 2] = [Self::NoSecondRound, Self::LiftWithoutOwner];
 
     /// The name on a command line.
     pub fn name(self) -> &'static str {
@@ -44,6 +53,8 @@ impl Mutant {
             Self::ExtensionShortens => "extension-shortens",
             Self::AcknowledgementsAdded => "acknowledgements-added",
             Self::LostComesBack => "lost-comes-back",
+            Self::NoSecondRound => "no-second-round",
+            Self::LiftWithoutOwner => "lift-without-owner",
         }
     }
 }

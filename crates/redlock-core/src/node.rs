@@ -96,9 +96,17 @@ impl Capabilities {
     pub const DESCRIBE: Self = Self(1 << 2);
     /// The node is a cluster: all keys of one command must share a hash slot.
     pub const SLOTS: Self = Self(1 << 3);
+    /// Fencing tokens: the optional parts and the commands of the lock family for which
+    /// [`LockCommand::is_fenced`](crate::LockCommand::is_fenced) holds.
+    pub const FENCE: Self = Self(1 << 4);
 
-    const NAMES: [(Self, &'static str); 4] =
-        [(Self::LOCK, "lock"), (Self::SCAN, "scan"), (Self::DESCRIBE, "describe"), (Self::SLOTS, "slots")];
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::LOCK, "lock"),
+        (Self::SCAN, "scan"),
+        (Self::DESCRIBE, "describe"),
+        (Self::SLOTS, "slots"),
+        (Self::FENCE, "fence"),
+    ];
 
     /// Whether all of `other` is in here.
     pub fn contains(self, other: Self) -> bool {

@@ -5,13 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{AcquireError, ExtendError, LossReason, NodeFault, NodeName, NodeProblem, ReleaseOutcome};
+use crate::{
+    AcquireError, ExtendError, FencingToken, LossReason, NodeFault, NodeName, NodeProblem, ReleaseOutcome,
+};
 
 /// Something that happened to a lock or at a node.
 ///
 /// Each may come to say more, so a listener matches with `..`.
 ///
-/// Names of resources are for logs; a metric must not make labels of them. Tokens are in no event.
+/// Names of resources are for logs; a metric must not make labels of them. The tokens that prove the
+/// ownership are in no event; fencing tokens are no secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -26,6 +29,10 @@ pub enum Event<'a> {
         waited: Duration,
         /// What remained of the lease at that moment.
         validity: Duration,
+        /// How many rounds the attempt took that was won: 2 where the nodes had to be brought to one fencing token, else 1.
+        rounds: u32,
+        /// The fencing token, where the lock is fenced.
+        fencing_token: Option<FencingToken>,
     },
     /// One attempt was lost, and rolled back.
     #[non_exhaustive]

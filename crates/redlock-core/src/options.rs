@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::quorum::Drift;
-use crate::{ConfigError, Entropy, EntropyError, Holder, Parameter, Ttl};
+use crate::{
+    ConfigError, Entropy, EntropyError, FenceCommit, FenceProposal, FencingToken, Holder, Parameter, Ttl,
+};
 
 /// How often and at what distance an acquisition tries again.
 ///
@@ -82,6 +84,8 @@ pub(crate) struct Options {
     pub(crate) deadline: Option<Duration>,
     pub(crate) label: String,
     pub(crate) holder: Option<Holder>,
+    /// Set by the acquisition's type, never by the builder.
+    pub(crate) fenced: bool,
 }
 
 impl Default for Options {
@@ -97,6 +101,7 @@ impl Default for Options {
             deadline: None,
             label: String::new(),
             holder: Some(Holder::this_process()),
+            fenced: false,
         }
     }
 }
@@ -106,11 +111,18 @@ impl Default for Options {
 pub(crate) struct Limits {
     pub(crate) drift: Drift,
     pub(crate) max_ttl: Duration,
+    pub(crate) max_clock_skew: Duration,
+    pub(crate) fence_retention: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { drift: Drift::DEFAULT, max_ttl: Duration::from_secs(300) }
+        Self {
+            drift: Drift::DEFAULT,
+            max_ttl: Duration::from_secs(300),
+            max_clock_skew: Duration::from_secs(1),
+            fence_retention: Ttl::DAY.as_duration(),
+        }
     }
 }
 
@@ -167,19 +179,48 @@ impl Limits {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        match Ttl::from_duration(self.max_ttl) {
-            Some(_) if self.max_ttl <= LONGEST_TTL => Ok(()),
-            _ => Err(ConfigError::new(
-                Parameter::MaxTtl,
-                self.max_ttl,
-                "must be at least 1ms and at most 30 days",
-            )),
+        if Ttl::from_duration(self.max_ttl).is_none() || self.max_ttl > LONGEST_TTL {
+            let requirement = "must be at least 1ms and at most 30 days";
+            return Err(ConfigError::new(Parameter::MaxTtl, self.max_ttl, requirement));
         }
+        if self.max_clock_skew < LEAST_CLOCK_SKEW || self.max_clock_skew > MOST_CLOCK_SKEW {
+            let requirement = format!("must be at least {LEAST_CLOCK_SKEW:?} and at most 1 day");
+            return Err(ConfigError::new(Parameter::MaxClockSkew, self.max_clock_skew, requirement));
+        }
+        let least = self.max_ttl.saturating_add(self.max_clock_skew);
+        if self.fence_retention < least || self.fence_retention > LONGEST_RETENTION {
+            let requirement = format!(
+                "must be at least max_ttl and max_clock_skew together ({least:?}) and at most 1000 days: a counter outlives its lock"
+            );
+            return Err(ConfigError::new(Parameter::FenceRetention, self.fence_retention, requirement));
+        }
+        Ok(())
+    }
+
+    /// What an acquire proposes to the fencing counters.
+    pub(crate) fn fence_proposal(&self, candidate: FencingToken) -> FenceProposal {
+        FenceProposal::new(candidate).max_ahead(self.max_clock_skew).retention(self.retention())
+    }
+
+    /// What an extension stores again.
+    pub(crate) fn fence_commit(&self, token: FencingToken) -> FenceCommit {
+        FenceCommit::new(token).retention(self.retention())
+    }
+
+    fn retention(&self) -> Ttl {
+        // It was checked to be far above a millisecond.
+        Ttl::from_duration(self.fence_retention).unwrap_or(Ttl::DAY)
     }
 }
 
 /// Beyond it a forgotten lock is as good as eternal, and a node's hold-off after a restart with it.
 const LONGEST_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Clocks of different machines never agree better, and a node tells its time in whole milliseconds.
+const LEAST_CLOCK_SKEW: Duration = Duration::from_millis(1);
+/// Beyond it a counter that nobody uses is as good as eternal.
+const LONGEST_RETENTION: Duration = Duration::from_secs(1_000 * 24 * 3600);
+/// A clock further off than that is not skewed but wrong.
+const MOST_CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 
 impl Options {
     fn check(&self) -> Result<(), ConfigError> {

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::lock::{self, Acquisition, AdoptError, LockGuard, LockTicket, Used, UsingError};
+use crate::lock::{self, Acquisition, AdoptError, FencedGuard, LockGuard, LockTicket, Used, UsingError};
 use crate::options::{Limits, Options, Terms};
 use crate::quorum::Quorum;
 use crate::shared::Shared;
-use crate::{Capabilities, ConfigError, IntoResources, Keys, NodeName, Parameter, RedlockBuilder};
+use crate::{Backend, Capabilities, ConfigError, IntoResources, Keys, NodeName, Parameter, RedlockBuilder};
 
 /// Distributed locks over a quorum of independent nodes.
 ///
@@ -99,9 +99,34 @@ impl Redlock {
     /// # guard.release().await; Ok(()) }
     /// ```
     pub async fn adopt(&self, ticket: &LockTicket) -> Result<LockGuard, AdoptError> {
-        let options = Options { ttl: ticket.ttl(), ..self.options().clone() };
+        let fenced = ticket.fencing_token().is_some();
+        let options = Options { ttl: ticket.ttl(), fenced, ..self.options().clone() };
         let (keys, terms) = self.check(ticket.resources(), &options)?;
         lock::adopt(self.shared(), keys, terms, ticket).await
+    }
+
+    /// The same for a lock that was acquired with a fencing token, which stays as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`adopt`](Self::adopt), and [`AdoptError::NotFenced`] where the lock has none; then nothing is sent.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use redlock_core::Redlock;
+    /// # use redlock_memory::MemoryNode;
+    /// # let redlock = Redlock::builder().nodes(MemoryNode::cluster(3)).build()?;
+    /// let guard = redlock.acquire("upload").fenced().await?;
+    /// let token = guard.fencing_token();
+    /// let guard = redlock.adopt_fenced(&guard.detach().await?).await?;
+    /// assert_eq!(guard.fencing_token(), token);
+    /// # guard.release().await; Ok(()) }
+    /// ```
+    pub async fn adopt_fenced(&self, ticket: &LockTicket) -> Result<FencedGuard, AdoptError> {
+        if ticket.fencing_token().is_none() {
+            return Err(AdoptError::NotFenced);
+        }
+        lock::fenced(self.adopt(ticket).await?)
     }
 
     /// The names of the nodes.
@@ -122,19 +147,41 @@ impl Redlock {
     ) -> Result<(Keys, Terms), ConfigError> {
         let keys = self.shared().format.keys(resources)?;
         self.check_slots(&keys)?;
+        if options.fenced {
+            self.check_fence(&keys)?;
+        }
         if let Some(twins) = self.shared().identities.duplicate() {
             return Err(ConfigError::new(Parameter::Nodes, self.nodes(), twins.to_string()));
         }
         Ok((keys, Terms::of(options, self.0.limits)?))
     }
 
+    /// Every node must keep counters, and on a cluster in the slot of the key.
+    fn check_fence(&self, keys: &Keys) -> Result<(), ConfigError> {
+        if let Some(node) = self.shared().nodes.capability_gap(Capabilities::FENCE) {
+            let requirement = format!("must all know fencing tokens for a fenced lock, and {node} does not");
+            return Err(ConfigError::new(Parameter::Nodes, self.nodes(), requirement));
+        }
+        let Some(cluster) = self.cluster() else { return Ok(()) };
+        let Some(key) = keys.iter().find(|key| key.fence().slot() != key.slot()) else { return Ok(()) };
+        let requirement = format!(
+            "must have its fencing counter in its own hash slot, because {} is a cluster; leave the braces out, or make them a hash \
+             tag, as in {{user:7}}:a",
+            cluster.node(),
+        );
+        Err(ConfigError::new(Parameter::Resources, key, requirement))
+    }
+
+    /// A node that is a cluster.
+    fn cluster(&self) -> Option<&Arc<dyn Backend>> {
+        self.shared().nodes.iter().find(|node| node.capabilities().contains(Capabilities::SLOTS))
+    }
+
     /// One command for several keys works on a cluster only within one hash slot.
     fn check_slots(&self, keys: &Keys) -> Result<(), ConfigError> {
         let Some(first) = keys.iter().next() else { return Ok(()) };
         let Some(other) = keys.iter().find(|key| key.slot() != first.slot()) else { return Ok(()) };
-        let cluster =
-            self.shared().nodes.iter().find(|node| node.capabilities().contains(Capabilities::SLOTS));
-        let Some(cluster) = cluster else { return Ok(()) };
+        let Some(cluster) = self.cluster() else { return Ok(()) };
         let requirement = format!(
             "must share a hash slot, because {} is a cluster, and {first} is in slot {}, {other} in slot {}; give them the same hash \
              tag, as in {{user:7}}:a and {{user:7}}:b",

@@ -12,6 +12,7 @@ use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::quorum::{InFlight, Nodes, Quorum};
 use crate::unconfirmed::Unconfirmed;
+use crate::wall_clock::Candidates;
 use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName, Reply};
 
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) nodes: Nodes,
     pub(crate) format: KeyFormat,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) candidates: Candidates,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observers: Observers,
     pub(crate) registry: Arc<Registry>,
@@ -45,6 +47,16 @@ impl Shared {
     /// Sends to all nodes; each has `limit` to answer.
     pub(crate) fn send(&self, command: impl Into<Command>, limit: Duration) -> InFlight {
         self.nodes.send(command.into(), deadline(limit))
+    }
+
+    /// Sends to some nodes; each has `limit` to answer.
+    pub(crate) fn send_to(
+        &self,
+        nodes: impl IntoIterator<Item = usize>,
+        command: impl Into<Command>,
+        limit: Duration,
+    ) -> InFlight {
+        self.nodes.send_to(nodes, command.into(), deadline(limit))
     }
 
     /// Leaves what is still to come to the background, where it is awaited to tell the observer of faults: a minority that

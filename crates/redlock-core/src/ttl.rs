@@ -22,6 +22,9 @@ impl Ttl {
     /// One second.
     pub const SECOND: Self = Self(NonZeroU64::MIN.saturating_add(999));
 
+    /// A day.
+    pub const DAY: Self = Self(NonZeroU64::MIN.saturating_add(86_400_000 - 1));
+
     /// The whole milliseconds of `duration`, rounded down: a lease is never believed longer than its node keeps it.
     /// `None` below one millisecond and above the range of a signed 64-bit number.
     pub fn from_duration(duration: Duration) -> Option<Self> {

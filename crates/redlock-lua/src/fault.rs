@@ -2,7 +2,7 @@
 
 use redlock_core::{BackendError, FaultKind, Sent};
 
-const CODES: [(&str, FaultKind); 17] = [
+const CODES: [(&str, FaultKind); 18] = [
     ("LOADING", FaultKind::Loading),
     ("BUSY", FaultKind::Busy),
     ("UNKILLABLE", FaultKind::Busy),
@@ -20,6 +20,8 @@ const CODES: [(&str, FaultKind); 17] = [
     ("NOPERM", FaultKind::Permission),
     ("CROSSSLOT", FaultKind::CrossSlot),
     ("WRONGTYPE", FaultKind::ForeignFormat),
+    // A word of our own scripts.
+    ("FENCEFULL", FaultKind::FencingExhausted),
 ];
 
 /// Errors without a code of their own: a script that lacks a right (the words of Redis 7, then of Redis 6), and a

@@ -1,10 +1,14 @@
 //! From a command to what is sent.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use redlock_core::{Acquire, AdminCommand, BackendError, Command, Keys, LockCommand, LockValue, Scan, Ttl};
+use redlock_core::{
+    Acquire, AdminCommand, BackendError, Command, FenceCommit, FencingToken, Keys, LockCommand, LockValue,
+    Scan, Ttl,
+};
 
-use crate::script::{ACQUIRE, EXTEND, INSPECT, RELEASE, REPLANT};
+use crate::script::{ACQUIRE, EXTEND, INSPECT, LIFT, RELEASE, REPLANT};
 use crate::{Request, Script, Word};
 
 /// How many keys a page of a scan looks at: some tens of microseconds of the server's time.
@@ -36,10 +40,13 @@ fn lock_request(command: &LockCommand) -> Result<Request<'_>, BackendError> {
     let request = match command {
         LockCommand::Acquire(acquire) => acquire_request(acquire),
         LockCommand::Extend(extend) => {
-            run(&EXTEND, &extend.keys, vec![value(&extend.value), millis(extend.ttl)])
+            keeping(&EXTEND, &extend.keys, (&extend.value, extend.ttl), extend.fence)
         }
-        LockCommand::RePlant(plant) => {
-            run(&REPLANT, &plant.keys, vec![value(&plant.value), millis(plant.ttl)])
+        LockCommand::RePlant(plant) => keeping(&REPLANT, &plant.keys, (&plant.value, plant.ttl), plant.fence),
+        LockCommand::Lift(lift) => {
+            let FenceCommit { token, retention, .. } = lift.fence;
+            let args = vec![value(&lift.value), number(token), millis(retention)];
+            run_with_counters(&LIFT, &lift.keys, args)
         }
         LockCommand::Release(release) => {
             run(&RELEASE, &release.keys, release.values.iter().map(value).collect())
@@ -55,21 +62,37 @@ fn lock_request(command: &LockCommand) -> Result<Request<'_>, BackendError> {
 
 /// The native command costs the server a sixth of a script's time.
 fn acquire_request(acquire: &Acquire) -> Request<'_> {
-    match acquire.keys.single() {
-        Some(key) if acquire.replaces.is_empty() => Request::Native(vec![
+    if let Some(key) = acquire.native() {
+        return Request::Native(vec![
             word("SET"),
             word(key.as_str()),
             value(&acquire.value),
             word("NX"),
             word("PX"),
             millis(acquire.ttl),
-        ]),
-        _ => {
-            let mut args = vec![value(&acquire.value), millis(acquire.ttl)];
-            args.extend(acquire.replaces.iter().map(value));
-            run(&ACQUIRE, &acquire.keys, args)
-        }
+        ]);
     }
+    let mut args = vec![value(&acquire.value), millis(acquire.ttl)];
+    args.extend(acquire.fence.map_or([word(""), word(""), word("")], |fence| {
+        [number(fence.candidate), micros(fence.max_ahead), millis(fence.retention)]
+    }));
+    args.extend(acquire.replaces.iter().map(value));
+    match acquire.fence {
+        Some(_) => run_with_counters(&ACQUIRE, &acquire.keys, args),
+        None => run(&ACQUIRE, &acquire.keys, args),
+    }
+}
+
+fn keeping<'a>(
+    script: &'static Script,
+    keys: &'a Keys,
+    (held, ttl): (&'a LockValue, Ttl),
+    fence: Option<FenceCommit>,
+) -> Request<'a> {
+    let mut args = vec![value(held), millis(ttl)];
+    let Some(FenceCommit { token, retention, .. }) = fence else { return run(script, keys, args) };
+    args.extend([number(token), millis(retention)]);
+    run_with_counters(script, keys, args)
 }
 
 /// `INFO` tells all but what `appendfsync` and `save` are; one parameter each, since Redis 6 takes no more.
@@ -109,6 +132,12 @@ fn run<'a>(script: &'static Script, keys: &'a Keys, args: Vec<Word<'a>>) -> Requ
     Request::Script { script, keys: words(keys).collect(), args }
 }
 
+/// The counters behind their keys, in the same order.
+fn run_with_counters<'a>(script: &'static Script, keys: &'a Keys, args: Vec<Word<'a>>) -> Request<'a> {
+    let counters = keys.iter().map(|key| Cow::Owned(key.fence().as_str().as_bytes().to_vec()));
+    Request::Script { script, keys: words(keys).chain(counters).collect(), args }
+}
+
 fn words(keys: &Keys) -> impl Iterator<Item = Word<'_>> {
     keys.iter().map(|key| word(key.as_str()))
 }
@@ -121,12 +150,22 @@ fn value(value: &LockValue) -> Word<'_> {
     Cow::Borrowed(value.as_bytes())
 }
 
+fn number(token: FencingToken) -> Word<'static> {
+    Cow::Owned(token.to_string().into_bytes())
+}
+
+fn micros(duration: Duration) -> Word<'static> {
+    Cow::Owned(duration.as_micros().to_string().into_bytes())
+}
+
 fn millis(ttl: Ttl) -> Word<'static> {
     Cow::Owned(ttl.as_millis().to_string().into_bytes())
 }
 
 #[cfg(test)]
 mod tests {
+    use redlock_core::Key;
+
     use super::*;
 
     #[test]
@@ -146,7 +185,9 @@ mod tests {
             let Command::Lock(lock) = &command else { continue };
             for request in plan(&command).expect("known") {
                 if let Request::Script { keys, .. } = request {
-                    assert_eq!(keys, words(lock.keys()).collect::<Vec<_>>());
+                    let counters: Vec<_> = lock.keys().iter().map(Key::fence).collect();
+                    let counters = counters.iter().filter(|_| lock.is_fenced()).map(|key| word(key.as_str()));
+                    assert_eq!(keys, words(lock.keys()).chain(counters).collect::<Vec<_>>());
                 }
             }
         }
@@ -160,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_script_counts_its_keys() {
-        let keys = Keys::of(redlock_core::Key::new("a")).and(redlock_core::Key::new("b"));
+        let keys = Keys::of(Key::new("a")).and(Key::new("b"));
         let words = run(&INSPECT, &keys, Vec::new()).words().join(&b' ');
         assert_eq!(words, format!("EVALSHA {} 2 a b", INSPECT.sha1()).into_bytes());
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod fence;
 mod lock;
 mod node;
 mod serve;

@@ -2,30 +2,38 @@
 
 use redlock_core::mutants::{self, Mutant};
 use redlock_core::{
-    Acquire, Blocker, Extend, Grant, Key, KeyState, Keys, LockCommand, LockReply, LockValue, Ownership,
-    RePlant, Refusal, Release, Released,
+    Acquire, BackendError, Blocker, Extend, Grant, Key, KeyState, Keys, LockCommand, LockReply, LockValue,
+    Ownership, RePlant, Refusal, Release, Released,
 };
 
+use crate::fence::Latest;
 use crate::store::{Content, Millis, Store};
 
 impl Store {
-    /// Runs one step; `None` for a command that this version does not know.
-    pub(crate) fn lock(&mut self, command: &LockCommand, now: Millis) -> Option<LockReply> {
-        Some(match command {
-            LockCommand::Acquire(acquire) => self.acquire(acquire, now),
+    /// Runs one step. `latest` is asked for only where a fencing token is.
+    pub(crate) fn lock(
+        &mut self,
+        command: &LockCommand,
+        now: Millis,
+        latest: Latest,
+    ) -> Result<LockReply, BackendError> {
+        Ok(match command {
+            LockCommand::Acquire(acquire) => self.acquire(acquire, now, latest)?,
             LockCommand::Extend(extend) => LockReply::Extended(self.extend(extend, now)),
             LockCommand::RePlant(replant) => LockReply::RePlanted(self.replant(replant, now)),
+            LockCommand::Lift(lift) => LockReply::Lifted(self.lift(lift, now)?),
             LockCommand::Release(release) => LockReply::Released(self.release(release, now)),
             LockCommand::Inspect(inspect) => LockReply::Inspected(self.states(&inspect.keys, now)),
             LockCommand::Evict(evict) => LockReply::Evicted(self.evict(&evict.keys, now)),
-            _ => return None,
+            _ => return Err(BackendError::unsupported(command.name())),
         })
     }
 
-    fn acquire(&mut self, acquire: &Acquire, now: Millis) -> LockReply {
+    fn acquire(&mut self, acquire: &Acquire, now: Millis, latest: Latest) -> Result<LockReply, BackendError> {
         if let Some(key) = acquire.keys.iter().find(|key| self.blocks(key, acquire, now)) {
-            return LockReply::Refused(self.refusal(key, acquire, now));
+            return Ok(LockReply::Refused(self.refusal(key, acquire, now)));
         }
+        let token = acquire.fence.map(|fence| self.token(acquire, &fence, now, latest)).transpose()?;
         for key in &acquire.keys {
             if self.holds(key, &acquire.value, now) {
                 self.prolong(key, acquire.ttl, now);
@@ -33,17 +41,23 @@ impl Store {
                 self.set(key, Content::Text(acquire.value.clone()), Some(acquire.ttl), now);
             }
         }
-        LockReply::Granted(Grant::new())
+        let Some((token, fence)) = token.zip(acquire.fence) else {
+            return Ok(LockReply::Granted(Grant::new()));
+        };
+        self.raise(&acquire.keys, token, fence.retention, now);
+        Ok(LockReply::Granted(Grant::fenced(token)))
     }
 
+    /// The native form cannot tell its own ghost from another's key: a node in memory that knew better would hide a command that is
+    /// sent twice.
     fn blocks(&self, key: &Key, acquire: &Acquire, now: Millis) -> bool {
         let mut own = acquire.replaces.iter().chain([&acquire.value]);
-        let passes = !is_native(acquire) && own.any(|value| self.holds(key, value, now));
+        let passes = acquire.native().is_none() && own.any(|value| self.holds(key, value, now));
         !passes && !self.is_free(key, now)
     }
 
     fn refusal(&self, key: &Key, acquire: &Acquire, now: Millis) -> Refusal {
-        if is_native(acquire) {
+        if acquire.native().is_some() {
             return Refusal::new();
         }
         Refusal::by(Blocker { key: key.clone(), state: self.state(key, now) })
@@ -58,11 +72,14 @@ impl Store {
                 }
                 self.prolong(key, extend.ttl, now);
             }
+            if let Some(fence) = extend.fence {
+                self.raise(&extend.keys, fence.token, fence.retention, now);
+            }
         }
         ownership
     }
 
-    fn ownership(&self, keys: &Keys, value: &LockValue, now: Millis) -> Ownership {
+    pub(crate) fn ownership(&self, keys: &Keys, value: &LockValue, now: Millis) -> Ownership {
         let (mine, rest): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| self.holds(key, value, now));
         if mine.len() == keys.len() {
             Ownership::Mine
@@ -80,6 +97,9 @@ impl Store {
                 if self.is_free(key, now) {
                     self.set(key, Content::Text(replant.value.clone()), Some(replant.ttl), now);
                 }
+            }
+            if let Some(fence) = replant.fence {
+                self.raise(&replant.keys, fence.token, fence.retention, now);
             }
         }
         possible
@@ -107,12 +127,6 @@ impl Store {
     }
 }
 
-/// Whether Redis does the step by `SET NX`, which cannot tell who blocks, nor its own ghost from another's key. A node in
-/// memory that knew better would hide a command that is sent twice.
-fn is_native(acquire: &Acquire) -> bool {
-    acquire.keys.len() == 1 && acquire.replaces.is_empty()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -137,6 +151,11 @@ mod tests {
         LockValue::from_bytes(text.as_bytes())
     }
 
+    /// What an acquire without a fencing token is answered.
+    fn taken(store: &mut Store, acquire: &Acquire, at: Millis) -> LockReply {
+        store.acquire(acquire, at, Latest(Duration::ZERO)).expect("an answer")
+    }
+
     fn holding(pairs: &[(&str, &str)]) -> Store {
         let mut store = Store::default();
         for (key, text) in pairs {
@@ -153,12 +172,12 @@ mod tests {
     fn a_refusal_names_the_first_blocker_where_a_script_would() {
         let mut store = holding(&[("b", "other"), ("c", "third")]);
         let plain = Acquire::new(keys("b"), value("mine"), ttl(50));
-        assert_eq!(store.acquire(&plain, at(0)), LockReply::Refused(Refusal::new()));
+        assert_eq!(taken(&mut store, &plain, at(0)), LockReply::Refused(Refusal::new()));
         let blocker = Blocker { key: Key::new("b"), state: held("other", 90) };
         for acquire in
             [plain.replacing(vec![value("older")]), Acquire::new(keys("a b c"), value("mine"), ttl(50))]
         {
-            assert_eq!(store.acquire(&acquire, at(10)), LockReply::Refused(Refusal::by(blocker.clone())));
+            assert_eq!(taken(&mut store, &acquire, at(10)), LockReply::Refused(Refusal::by(blocker.clone())));
         }
         assert!(store.is_free(&Key::new("a"), at(10)), "all or none");
     }
@@ -168,9 +187,9 @@ mod tests {
     fn an_acquire_that_meets_its_own_value_is_granted_by_a_script_and_refused_by_set_nx() {
         let mut store = holding(&[("a", "mine")]);
         let native = Acquire::new(keys("a"), value("mine"), ttl(10));
-        assert_eq!(store.acquire(&native, at(0)), LockReply::Refused(Refusal::new()));
+        assert_eq!(taken(&mut store, &native, at(0)), LockReply::Refused(Refusal::new()));
         let script = native.replacing(vec![value("older")]);
-        assert_eq!(store.acquire(&script, at(0)), LockReply::Granted(Grant::new()));
+        assert_eq!(taken(&mut store, &script, at(0)), LockReply::Granted(Grant::new()));
         assert_eq!(store.state(&Key::new("a"), at(0)), held("mine", 100), "it may have been extended since");
     }
 
@@ -179,7 +198,7 @@ mod tests {
         let mut store = holding(&[("a", "old")]);
         let acquire =
             Acquire::new(keys("a b"), value("new"), ttl(50)).replacing(vec![value("older"), value("old")]);
-        assert_eq!(store.acquire(&acquire, at(0)), LockReply::Granted(Grant::new()));
+        assert_eq!(taken(&mut store, &acquire, at(0)), LockReply::Granted(Grant::new()));
         assert_eq!(store.states(&keys("a b"), at(0)), [held("new", 50), held("new", 50)]);
     }
 

@@ -1,5 +1,7 @@
 //! How a node serves commands.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use redlock_core::{
     AdminCommand, AdminReply, Answer, Backend, BackendError, Capabilities, Command, Description, FaultKind,
@@ -8,6 +10,7 @@ use redlock_core::{
 use tokio::time::Instant;
 
 use crate::MemoryNode;
+use crate::fence::Latest;
 use crate::state::{Health, State};
 
 #[async_trait]
@@ -17,7 +20,7 @@ impl Backend for MemoryNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
@@ -48,13 +51,24 @@ impl MemoryNode {
             }
             Health::Silent => return None,
         }
+        let unsupported = || BackendError::unsupported(command.name());
         let answer = match command {
-            Command::Lock(command) => state.store.lock(command, now.into()).map(Answer::from),
-            Command::Admin(command) => self.admin(&state, command, now).map(Answer::from),
-            _ => None,
+            Command::Lock(command) => {
+                let latest = Latest(self.unix_time(now));
+                state.store.lock(command, now.into(), latest).map(Answer::from)
+            }
+            Command::Admin(command) => {
+                self.admin(&state, command, now).map(Answer::from).ok_or_else(unsupported)
+            }
+            _ => Err(unsupported()),
         };
-        let reply = answer.map(|answer| Reply::new(state.epoch, answer));
-        Some(reply.ok_or_else(|| BackendError::unsupported(command.name())))
+        Some(answer.map(|answer| Reply::new(state.epoch, answer)))
+    }
+
+    /// The node's wall clock.
+    fn unix_time(&self, now: Moment) -> Duration {
+        let (built, unix_time) = self.shared.built;
+        unix_time.saturating_add(now.saturating_since(built))
     }
 
     fn admin(&self, state: &State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
@@ -66,7 +80,6 @@ impl MemoryNode {
     }
 
     fn describe(&self, state: &State, now: Moment) -> Description {
-        let (built, unix_time) = self.shared.built;
         let mut description = Description::default();
         // As long as a run id of Redis.
         description.run_id = Some(format!("{:040x}", state.run));
@@ -75,7 +88,7 @@ impl MemoryNode {
         description.version = Some(concat!("redlock-memory ", env!("CARGO_PKG_VERSION")).to_owned());
         description.durability = Some(self.shared.durability);
         description.eviction = Some("noeviction".to_owned());
-        description.time = Some(unix_time.saturating_add(now.saturating_since(built)));
+        description.time = Some(self.unix_time(now));
         description
     }
 }

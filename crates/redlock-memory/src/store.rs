@@ -99,6 +99,13 @@ impl Store {
         }
     }
 
+    /// Gives a key that stands `ttl` from now on, whatever it had.
+    pub(crate) fn expire(&mut self, key: &Key, ttl: Ttl, now: Millis) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.expires = Some(now.after(ttl));
+        }
+    }
+
     /// Deletes the key, whatever it holds; whether there was one.
     pub(crate) fn delete(&mut self, key: &Key, now: Millis) -> bool {
         let Some(entry) = self.entries.remove(key) else { return false };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use redlock_core::NodeName;
 
 use crate::line::{Line, Target};
+use crate::tls::Session;
 use crate::{NodeConfigError, RedisNode, url};
 
 /// The options of a [`RedisNode`]; made by [`RedisNode::builder`].
@@ -25,6 +26,8 @@ pub struct RedisNodeBuilder {
     name: Option<NodeName>,
     timeouts_before_reconnect: u32,
     connect_timeout: Duration,
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    tls: Option<redlock_tls::Tls>,
 }
 
 impl RedisNodeBuilder {
@@ -34,6 +37,8 @@ impl RedisNodeBuilder {
             name: None,
             timeouts_before_reconnect: 3,
             connect_timeout: Duration::from_millis(500),
+            #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+            tls: None,
         }
     }
 
@@ -59,7 +64,15 @@ impl RedisNodeBuilder {
         self
     }
 
-    /// The node. No I/O happens here: it connects at its first command.
+    /// How TLS sessions are made, for a `rediss://` URL. Default: the system's certificates are trusted, and are read
+    /// when the node is built.
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    pub fn tls(mut self, tls: redlock_tls::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// The node. Nothing is connected to here: it connects at its first command.
     pub fn build(self) -> Result<RedisNode, NodeConfigError> {
         if self.timeouts_before_reconnect == 0 {
             return Err(NodeConfigError::NoTimeouts);
@@ -67,14 +80,31 @@ impl RedisNodeBuilder {
         if self.connect_timeout.is_zero() {
             return Err(NodeConfigError::NoTimeToConnect);
         }
-        let info = url::parse(&self.url)?;
+        let address = url::parse(&self.url)?;
+        let tls = self.session(address.secure)?;
+        let info = address.info;
         let name = self.name.unwrap_or_else(|| url::name(&info));
         let target = Target {
             info,
+            tls,
             timeouts_before_reconnect: self.timeouts_before_reconnect,
             connect_timeout: self.connect_timeout,
         };
         Ok(RedisNode::new(name, Line::to(target)))
+    }
+
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    fn session(&self, secure: bool) -> Result<Option<Session>, NodeConfigError> {
+        match &self.tls {
+            Some(_) if !secure => Err(NodeConfigError::TlsWithoutSecureUrl { url: url::shown(&self.url) }),
+            None if !secure => Ok(None),
+            tls => Ok(Some(Session::of(&tls.clone().unwrap_or_default())?)),
+        }
+    }
+
+    #[cfg(not(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc")))]
+    fn session(&self, secure: bool) -> Result<Option<Session>, NodeConfigError> {
+        if secure { Err(NodeConfigError::NoTls { url: url::shown(&self.url) }) } else { Ok(None) }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) async fn connect(
     epoch: Epoch,
     before: Option<Peer>,
 ) -> Result<Connection, BackendError> {
-    let socket = Socket::connect(target.info.addr()).await.map_err(unreachable)?;
+    let socket = Socket::connect(target.info.addr(), target.tls.as_ref()).await.map_err(unreachable)?;
     let heard = socket.heard();
     let settings = target.info.redis_settings();
     let made = MultiplexedConnection::new_with_config(settings, socket, pipeline_config()).await;
@@ -76,5 +76,8 @@ async fn end(before: &Peer, now: &Peer, pipeline: &mut MultiplexedConnection) ->
 }
 
 fn unreachable(error: std::io::Error) -> BackendError {
-    BackendError::new(FaultKind::Unreachable, Sent::No, error.to_string()).with_source(error)
+    // A certificate that is not trusted will not be trusted at the next attempt either.
+    let refused = error.kind() == std::io::ErrorKind::InvalidData;
+    let kind = if refused { FaultKind::Protocol } else { FaultKind::Unreachable };
+    BackendError::new(kind, Sent::No, error.to_string()).with_source(error)
 }

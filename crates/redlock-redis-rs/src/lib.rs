@@ -41,8 +41,11 @@ mod line;
 mod node;
 mod socket;
 mod ticket;
+mod tls;
 mod url;
 
 pub use builder::RedisNodeBuilder;
 pub use node::RedisNode;
+#[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
 pub use url::NodeConfigError;

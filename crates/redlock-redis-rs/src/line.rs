@@ -13,10 +13,12 @@ use tokio::time::{Instant, timeout};
 use crate::connection::{Connection, Peer};
 use crate::handshake;
 use crate::ticket::{Flight, Ticket};
+use crate::tls::Session;
 
 /// Where to, and how.
 pub(crate) struct Target {
     pub(crate) info: ConnectionInfo,
+    pub(crate) tls: Option<Session>,
     pub(crate) timeouts_before_reconnect: u32,
     pub(crate) connect_timeout: Duration,
 }

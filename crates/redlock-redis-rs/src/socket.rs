@@ -12,6 +12,8 @@ use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::tls::Session;
+
 /// How long the kernel retransmits before it gives the connection up; a peer that is merely stopped still acknowledges.
 const USER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A silent connection is probed, so that an address translator between does not forget it.
@@ -28,12 +30,15 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) async fn connect(address: &ConnectionAddr) -> io::Result<Self> {
+    pub(crate) async fn connect(address: &ConnectionAddr, tls: Option<&Session>) -> io::Result<Self> {
         let stream: Box<dyn Stream> = match address {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 tune(&stream)?;
-                Box::new(stream)
+                match tls {
+                    Some(session) => Box::new(session.over(host, stream).await?),
+                    None => Box::new(stream),
+                }
             }
             #[cfg(unix)]
             ConnectionAddr::Unix(path) => Box::new(tokio::net::UnixStream::connect(path).await?),

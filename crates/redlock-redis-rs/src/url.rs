@@ -9,7 +9,7 @@ use redlock_core::NodeName;
 pub enum NodeConfigError {
     /// The URL is none of a Redis node.
     #[error(
-        "no URL of a Redis node: {url} ({reason}); expected redis://[user:password@]host[:port][/db] or unix:///path"
+        "no URL of a Redis node: {url} ({reason}); expected redis[s]://[user:password@]host[:port][/db] or unix:///path"
     )]
     Url {
         /// The URL without user, password and query.
@@ -17,6 +17,22 @@ pub enum NodeConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The URL asks for TLS, and no feature for it is on.
+    #[error("{url} asks for TLS: turn on the feature `tls-rustls-ring` or `tls-rustls-aws-lc`")]
+    NoTls {
+        /// The URL without user, password and query.
+        url: String,
+    },
+    /// TLS was set up for a URL that does not ask for it.
+    #[error("TLS is set up, but {url} asks for none; write rediss://")]
+    TlsWithoutSecureUrl {
+        /// The URL without user, password and query.
+        url: String,
+    },
+    /// The TLS configuration cannot be used.
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    #[error(transparent)]
+    Tls(#[from] redlock_tls::TlsConfigError),
     /// A number of timeouts that would never, or always, replace the connection.
     #[error("timeouts_before_reconnect is 0: a connection is replaced after at least one timeout")]
     NoTimeouts,
@@ -25,13 +41,35 @@ pub enum NodeConfigError {
     NoTimeToConnect,
 }
 
+/// Where a URL leads.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) info: ConnectionInfo,
+    /// By TLS.
+    pub(crate) secure: bool,
+}
+
 /// Parses without any I/O.
-pub(crate) fn parse(url: &str) -> Result<ConnectionInfo, NodeConfigError> {
+pub(crate) fn parse(url: &str) -> Result<Address, NodeConfigError> {
     let wrong = |reason: String| NodeConfigError::Url { url: shown(url), reason };
-    let info = url.into_connection_info().map_err(|error| wrong(error.to_string()))?;
+    let (plain, secure) = plain(url);
+    if secure && url.ends_with("#insecure") {
+        return Err(wrong("a session without a check of the certificate protects nothing".to_owned()));
+    }
+    let info = plain.as_str().into_connection_info().map_err(|error| wrong(error.to_string()))?;
     match info.addr() {
-        ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) => Ok(info),
-        _ => Err(wrong("TLS is not supported".to_owned())),
+        ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) => Ok(Address { info, secure }),
+        _ => Err(wrong("an address of an unknown kind".to_owned())),
+    }
+}
+
+/// The URL for the redis crate, which would use its own TLS. Sessions are made over a socket of ours.
+fn plain(url: &str) -> (String, bool) {
+    let secure =
+        |scheme: &str| scheme.eq_ignore_ascii_case("rediss") || scheme.eq_ignore_ascii_case("valkeys");
+    match url.split_once("://") {
+        Some((scheme, rest)) if secure(scheme) => (format!("redis://{rest}"), true),
+        _ => (url.to_owned(), false),
     }
 }
 
@@ -50,7 +88,7 @@ pub(crate) fn name(info: &ConnectionInfo) -> NodeName {
 }
 
 /// The URL without what may be secret: all up to the last `@` (a password may hold any sign), and the query.
-fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
     let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
@@ -62,7 +100,7 @@ mod tests {
     use super::*;
 
     fn named(url: &str) -> String {
-        name(&parse(url).expect("a good URL")).as_str().to_owned()
+        name(&parse(url).expect("a good URL").info).as_str().to_owned()
     }
 
     #[test]
@@ -70,6 +108,7 @@ mod tests {
         assert_eq!(named("redis://10.0.0.1"), "10.0.0.1:6379");
         assert_eq!(named("redis://user:secret@cache.example:7000/2"), "cache.example:7000/2");
         assert_eq!(named("redis://[::1]:7000"), "[::1]:7000");
+        assert_eq!(named("rediss://cache.example"), "cache.example:6379");
         assert_eq!(named("unix:///run/redis.sock"), "/run/redis.sock");
         assert_eq!(named("redis+unix:///run/redis.sock?db=3&pass=secret"), "/run/redis.sock/3");
     }
@@ -82,6 +121,7 @@ mod tests {
             "http://user:secret@host",
             "redis://:secret@host/name",
             "user:secret@host",
+            "rediss://user:secret@host/0#insecure",
             "redis+unix:///run/redis.sock?db=x&pass=secret",
         ];
         for url in urls {

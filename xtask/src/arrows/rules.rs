@@ -12,8 +12,9 @@ pub(super) const ARROWS: &[Arrows] = &[
     Arrows { from: "redlock-core", to: &[], optional: &[] },
     Arrows { from: "redlock-memory", to: &["redlock-core"], optional: &[] },
     Arrows { from: "redlock-lua", to: &["redlock-core"], optional: &[] },
-    Arrows { from: "redlock-redis-rs", to: &["redlock-core", "redlock-lua"], optional: &[] },
-    Arrows { from: "redlock-fred", to: &["redlock-core", "redlock-lua"], optional: &[] },
+    Arrows { from: "redlock-tls", to: &[], optional: &[] },
+    Arrows { from: "redlock-redis-rs", to: &["redlock-core", "redlock-lua"], optional: &["redlock-tls"] },
+    Arrows { from: "redlock-fred", to: &["redlock-core", "redlock-lua"], optional: &["redlock-tls"] },
     Arrows { from: "redlock-primitives", to: &["redlock-core"], optional: &[] },
     Arrows { from: "redlock-observe", to: &["redlock-core"], optional: &[] },
     Arrows {
@@ -66,5 +67,17 @@ pub(super) const TREES: &[Tree] = &[
         without: &["fred", "axum"],
         options: &[],
         reason: "a bare `cargo run --example quickstart` compiles nothing that it does not use",
+    },
+    Tree {
+        of: &["redlock-toolkit"],
+        without: &["fred", "redlock-fred"],
+        options: &["--edges", "normal,build", "--features", "redis-rs"],
+        reason: "nobody who uses one client compiles the other",
+    },
+    Tree {
+        of: &["redlock-toolkit"],
+        without: &["redis", "redlock-redis-rs"],
+        options: &["--edges", "normal,build", "--features", "fred"],
+        reason: "nobody who uses one client compiles the other",
     },
 ];

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Key, Keys, LockValue, Ttl};
+use super::fence::{FenceCommit, FenceProposal, Lift};
+use crate::{FencingToken, Key, Keys, LockValue, Ttl};
 
 /// A step of the mutex on one node. `k` keys are always treated in one atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum LockCommand {
     Extend(Extend),
     /// Put the keys back on a node that lost them, where nothing else stands.
     RePlant(RePlant),
+    /// Raise the fencing counters, if all keys are held with this value.
+    Lift(Lift),
     /// Delete those keys that are held with one of these values.
     Release(Release),
     /// Say what stands in the keys.
@@ -30,7 +33,8 @@ pub enum LockCommand {
 ///   so it never meets its own grant.
 /// - Any other content, of any type, is a refusal.
 ///
-/// The native form is for one key that replaces nothing, on Redis `SET key value NX PX ttl`; the script form for all else.
+/// The native form is for one key that replaces nothing and asks for no fencing token, on Redis `SET key value NX PX ttl`; the
+/// script form for all else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Acquire {
@@ -42,12 +46,26 @@ pub struct Acquire {
     pub replaces: Vec<LockValue>,
     /// The lease.
     pub ttl: Ttl,
+    /// What is proposed to the fencing counters, where a token is asked for.
+    pub fence: Option<FenceProposal>,
 }
 
 impl Acquire {
     /// Takes the keys, replacing nothing.
     pub fn new(keys: Keys, value: LockValue, ttl: Ttl) -> Self {
-        Self { keys, value, replaces: Vec::new(), ttl }
+        Self { keys, value, replaces: Vec::new(), ttl, fence: None }
+    }
+
+    /// Asks for a fencing token.
+    #[must_use]
+    pub fn fenced(mut self, fence: FenceProposal) -> Self {
+        self.fence = Some(fence);
+        self
+    }
+
+    /// The key of the native form; `None` where it takes the script form.
+    pub fn native(&self) -> Option<&Key> {
+        self.keys.single().filter(|_| self.replaces.is_empty() && self.fence.is_none())
     }
 
     /// Lets own older values stand in nobody's way.
@@ -61,8 +79,12 @@ impl Acquire {
 /// Prolong: where every key holds `value`, each key's remaining time becomes at least `ttl`, and never less than it was.
 /// Answered by [`LockReply::Extended`].
 ///
-/// A key without an expiry is left without one and counts as held. Nothing is created. It must work on a node that is
+/// A key without an expiry is left without one and counts as held. No key is created. It must work on a node that is
 /// out of memory (`PEXPIRE` does, `SET` does not).
+///
+/// With `fence`, the counters of the keys are then raised to the token, where they are below it (a node that forgot them
+/// learns them again) and can be: where memory is short, or a counter holds no number, the keys are extended all the same and
+/// the counter stays as it is. A node that kept what it had stored needs no raising.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extend {
@@ -72,19 +94,29 @@ pub struct Extend {
     pub value: LockValue,
     /// The least remaining time from now on.
     pub ttl: Ttl,
+    /// The fencing token of the lock, where it has one.
+    pub fence: Option<FenceCommit>,
 }
 
 impl Extend {
     /// Prolongs the keys to at least `ttl`.
     pub fn new(keys: Keys, value: LockValue, ttl: Ttl) -> Self {
-        Self { keys, value, ttl }
+        Self { keys, value, ttl, fence: None }
+    }
+
+    /// Stores the lock's fencing token again.
+    #[must_use]
+    pub fn fenced(mut self, fence: FenceCommit) -> Self {
+        self.fence = Some(fence);
+        self
     }
 }
 
 /// Put back: where every key is either absent or holds `value`, set the absent ones to `value` for `ttl`.
 /// Answered by [`LockReply::RePlanted`]. Where any other content stands, nothing is changed.
 ///
-/// Sent only for a lease that a quorum has just confirmed, for the time that remains of it.
+/// Sent only for a lease that a quorum has just confirmed, for the time that remains of it. With `fence`, the counters of the
+/// keys are raised to the token behind the keys, as by an [`Extend`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RePlant {
@@ -94,12 +126,21 @@ pub struct RePlant {
     pub value: LockValue,
     /// What remains of the lease.
     pub ttl: Ttl,
+    /// The fencing token of the lock, where it has one.
+    pub fence: Option<FenceCommit>,
 }
 
 impl RePlant {
     /// Puts the keys back for `ttl`.
     pub fn new(keys: Keys, value: LockValue, ttl: Ttl) -> Self {
-        Self { keys, value, ttl }
+        Self { keys, value, ttl, fence: None }
+    }
+
+    /// Stores the lock's fencing token again.
+    #[must_use]
+    pub fn fenced(mut self, fence: FenceCommit) -> Self {
+        self.fence = Some(fence);
+        self
     }
 }
 
@@ -164,6 +205,8 @@ pub enum LockReply {
     Extended(Ownership),
     /// Whether all keys hold the value now.
     RePlanted(bool),
+    /// Whose the keys are: [`Ownership::Mine`] where every counter is at least the token now.
+    Lifted(Ownership),
     /// What became of the keys.
     Released(Released),
     /// The state of each key, in the order asked.
@@ -175,18 +218,26 @@ pub enum LockReply {
 /// All keys were taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Grant {}
+pub struct Grant {
+    /// What the fencing counters hold now, where the acquire asked for a token.
+    pub fence: Option<FencingToken>,
+}
 
 impl Grant {
     /// A plain grant.
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// A grant for which the counters were raised to that.
+    pub fn fenced(token: FencingToken) -> Self {
+        Self { fence: Some(token) }
+    }
 }
 
 /// A key was taken already.
 ///
-/// The native form, which takes one key that replaces nothing, tells no more than that. The script form names the first key
+/// The native form, which takes one key, tells no more than that. The script form names the first key
 /// that blocks, also where it takes one key. Both are the same on every backend.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -216,10 +267,10 @@ pub struct Blocker {
     pub state: KeyState,
 }
 
-/// Whose all the keys of an extension are.
+/// Whose all the keys of an extension or a lift are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ownership {
-    /// Every key holds the value, and lives at least as long as was asked.
+    /// Every key holds the value, and what was asked is done.
     Mine,
     /// At least one key is absent, and none is another's. Never an acknowledgement.
     Absent,
@@ -272,21 +323,36 @@ impl LockCommand {
             Self::Acquire(_) => "acquire",
             Self::Extend(_) => "extend",
             Self::RePlant(_) => "re-plant",
+            Self::Lift(_) => "lift",
             Self::Release(_) => "release",
             Self::Inspect(_) => "inspect",
             Self::Evict(_) => "evict",
         }
     }
 
-    /// The keys that the command touches.
+    /// The locks' keys that the command touches; where it [is fenced](Self::is_fenced), it touches their
+    /// [counters](Key::fence) too.
     pub fn keys(&self) -> &Keys {
         match self {
             Self::Acquire(command) => &command.keys,
             Self::Extend(command) => &command.keys,
             Self::RePlant(command) => &command.keys,
+            Self::Lift(command) => &command.keys,
             Self::Release(command) => &command.keys,
             Self::Inspect(command) => &command.keys,
             Self::Evict(command) => &command.keys,
+        }
+    }
+
+    /// Whether the command touches fencing counters: only a node with [`Capabilities::FENCE`](crate::Capabilities::FENCE)
+    /// understands it then.
+    pub fn is_fenced(&self) -> bool {
+        match self {
+            Self::Acquire(command) => command.fence.is_some(),
+            Self::Extend(command) => command.fence.is_some(),
+            Self::RePlant(command) => command.fence.is_some(),
+            Self::Lift(_) => true,
+            Self::Release(_) | Self::Inspect(_) | Self::Evict(_) => false,
         }
     }
 
@@ -302,6 +368,8 @@ fn samples_over(keys: &Keys) -> Vec<LockCommand> {
     let value = LockValue::from_bytes(*b"00000000000000000000000000000001");
     let older = LockValue::from_bytes(*b"00000000000000000000000000000000");
     let ttl = Ttl::SECOND;
+    let token = FencingToken::MIN;
+    let (proposal, commit) = (FenceProposal::new(token), FenceCommit::new(token));
     let mut samples = Vec::new();
     let mut next = Some(LockCommand::Acquire(Acquire::new(keys.clone(), value.clone(), ttl)));
     // An exhaustive match leads from each sample to the next, so that a new command cannot be forgotten here.
@@ -310,13 +378,25 @@ fn samples_over(keys: &Keys) -> Vec<LockCommand> {
             LockCommand::Acquire(acquire) if acquire.replaces.is_empty() => {
                 Some(LockCommand::Acquire(acquire.clone().replacing(vec![older.clone()])))
             }
+            LockCommand::Acquire(acquire) if acquire.fence.is_none() => {
+                Some(LockCommand::Acquire(acquire.clone().fenced(proposal)))
+            }
             LockCommand::Acquire(_) => {
                 Some(LockCommand::Extend(Extend::new(keys.clone(), value.clone(), ttl)))
+            }
+            LockCommand::Extend(extend) if extend.fence.is_none() => {
+                Some(LockCommand::Extend(extend.clone().fenced(commit)))
             }
             LockCommand::Extend(_) => {
                 Some(LockCommand::RePlant(RePlant::new(keys.clone(), value.clone(), ttl)))
             }
-            LockCommand::RePlant(_) => Some(LockCommand::Inspect(Inspect::new(keys.clone()))),
+            LockCommand::RePlant(plant) if plant.fence.is_none() => {
+                Some(LockCommand::RePlant(plant.clone().fenced(commit)))
+            }
+            LockCommand::RePlant(_) => {
+                Some(LockCommand::Lift(Lift::new(keys.clone(), value.clone(), commit)))
+            }
+            LockCommand::Lift(_) => Some(LockCommand::Inspect(Inspect::new(keys.clone()))),
             LockCommand::Inspect(_) => Some(LockCommand::Release(Release::new(keys.clone(), value.clone()))),
             LockCommand::Release(_) => Some(LockCommand::Evict(Evict::new(keys.clone()))),
             LockCommand::Evict(_) => None,

@@ -4,10 +4,12 @@
 //! `redlock-memory` one arm for each; the two are held equal by tests.
 
 mod admin;
+mod fence;
 mod lock;
 mod reply;
 
 pub use admin::{AdminCommand, AdminReply, Cursor, Description, Durability, Role, Scan, ScanPage};
+pub use fence::{FenceCommit, FenceProposal, Lift};
 pub use lock::{
     Acquire, Blocker, Evict, Extend, Grant, Inspect, KeyState, LockCommand, LockReply, Ownership, RePlant,
     Refusal, Release, Released,

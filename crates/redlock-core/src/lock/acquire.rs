@@ -10,13 +10,13 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::LockGuard;
-use super::attempt::{Attempt, Lost};
+use super::attempt::{Attempt, Lost, Won};
 use super::view::look;
-use crate::lease::{AutoExtend, Claim, Lease, NewLease};
+use crate::lease::{AutoExtend, Lease, NewLease};
 use crate::mutants::{self, Mutant};
 use crate::options::{Options, Terms};
 use crate::shared::{Shared, deadline};
-use crate::{AcquireError, Event, Held, Keys, LockValue, Moment};
+use crate::{AcquireError, Event, FenceProposal, Held, Keys, LockValue, Moment};
 
 pub(super) type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -35,6 +35,8 @@ pub(super) struct Acquiring {
 #[derive(Default)]
 struct Progress {
     attempts: u32,
+    /// Of the attempt that was won.
+    rounds: u32,
     last: Option<AcquireError>,
     /// Who was found to hold the lock, and when.
     holder: Option<(Held, Moment)>,
@@ -78,11 +80,13 @@ impl Acquiring {
         let raced = race(self.stop(cancel), self.attempts(&runtime, &mut progress)).await;
         // An attempt that was under way has been dropped by now, and its roll-back handed to the background.
         let result = raced.unwrap_or_else(|stop| Err(stop.into_error(progress.last_at(self.shared.now()))));
-        let (resources, attempts) = (&self.resources, progress.attempts);
+        let (resources, attempts, rounds) = (&self.resources, progress.attempts, progress.rounds);
         match &result {
             Ok(guard) => self.shared.observers.emit(|| {
                 let waited = self.shared.now().saturating_since(started);
-                Event::Acquired { resources, attempts, waited, validity: guard.remaining() }
+                let fencing_token = guard.fence().map(|fence| fence.token);
+                let validity = guard.remaining();
+                Event::Acquired { resources, attempts, rounds, waited, validity, fencing_token }
             }),
             Err(error) => self.shared.observers.emit(|| Event::Failed { resources, attempts, error }),
         }
@@ -113,10 +117,13 @@ impl Acquiring {
         let mut value = self.fresh_value()?;
         loop {
             progress.attempts = progress.attempts.saturating_add(1);
-            let (shared, keys) = (Arc::clone(&self.shared), self.keys.clone());
-            let attempt = Attempt::new(shared, runtime.clone(), self.terms, keys, value.clone());
+            let (shared, claimed) = (Arc::clone(&self.shared), (self.keys.clone(), value.clone()));
+            let attempt = Attempt::new(shared, runtime.clone(), self.terms, claimed, self.fence_proposal()?);
             match attempt.run().await {
-                Ok((claim, valid_until)) => return self.guard(runtime, claim, valid_until),
+                Ok(won) => {
+                    progress.rounds = won.rounds;
+                    return self.guard(runtime, won);
+                }
                 Err(lost) => self.pause(lost, progress).await?,
             }
             if !mutants::active(Mutant::TokenKeptOverAttempts) {
@@ -125,15 +132,24 @@ impl Acquiring {
         }
     }
 
-    fn guard(&self, runtime: &Handle, claim: Claim, valid_until: Moment) -> Result<LockGuard, AcquireError> {
+    /// Above that of every attempt before.
+    fn fence_proposal(&self) -> Result<Option<FenceProposal>, AcquireError> {
+        if !self.options.fenced {
+            return Ok(None);
+        }
+        let candidate = self.shared.candidates.next()?;
+        Ok(Some(self.terms.limits.fence_proposal(candidate)))
+    }
+
+    fn guard(&self, runtime: &Handle, won: Won) -> Result<LockGuard, AcquireError> {
         let until = self.options.max_hold.map(|hold| self.shared.now().saturating_add(hold));
         let auto = AutoExtend { threshold: self.terms.extend_threshold, until };
         let guard = LockGuard::new(Lease::begin(NewLease {
             shared: Arc::clone(&self.shared),
             resources: Arc::clone(&self.resources),
-            claim,
+            claim: won.claim,
             terms: self.terms,
-            valid_until,
+            valid_until: won.valid_until,
             runtime: runtime.clone(),
             auto: self.options.auto_extend.then_some(auto),
         }));

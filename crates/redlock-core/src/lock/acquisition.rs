@@ -1,12 +1,13 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::acquire::{Acquiring, Cancel};
-use super::{LockGuard, LockSignal, Used, UsingError};
+use super::{FencedGuard, LockGuard, LockSignal, Used, UsingError};
 use crate::options::Options;
-use crate::{AcquireError, Redlock, RetryPolicy};
+use crate::{AcquireError, ConfigError, FencingToken, Parameter, Redlock, RetryPolicy};
 
 /// An acquisition that has not begun: set what should differ from the builder's defaults, then `.await` it.
 ///
@@ -28,20 +29,88 @@ use crate::{AcquireError, Redlock, RetryPolicy};
 /// # Ok(()) }
 /// ```
 #[must_use = "an acquisition does nothing until it is awaited"]
-pub struct Acquisition {
+pub struct Acquisition<G = LockGuard> {
     redlock: Redlock,
     resources: Vec<String>,
     options: Options,
     once: bool,
     cancel: Option<Cancel>,
+    /// Which guard it gives.
+    guard: PhantomData<fn() -> G>,
 }
 
 impl Acquisition {
     pub(crate) fn new(redlock: Redlock, resources: Vec<String>, once: bool) -> Self {
         let options = redlock.options().clone();
-        Self { redlock, resources, options, once, cancel: None }
+        Self { redlock, resources, options, once, cancel: None, guard: PhantomData }
     }
 
+    /// With a [fencing token](crate::FencingToken), which the store that the lock protects can compare: the answer to a holder
+    /// that goes on after its lease, as after a long pause. Gives a [`FencedGuard`].
+    ///
+    /// Still one round trip to a quorum where the nodes agree on the token, two where they do not: after a node had been away, or
+    /// where this machine's wall clock is behind or far ahead. Validity counts from before the first. Every node must have
+    /// [`Capabilities::FENCE`](crate::Capabilities::FENCE).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use redlock_core::Redlock;
+    /// # use redlock_memory::MemoryNode;
+    /// # let redlock = Redlock::builder().nodes(MemoryNode::cluster(3)).build()?;
+    /// let guard = redlock.acquire("account:1").fenced().await?;
+    /// let statement = format!("UPDATE account SET …, fence = {0} WHERE id = 1 AND fence <= {0}", guard.fencing_token());
+    /// # drop(guard); let _ = statement; Ok(()) }
+    /// ```
+    pub fn fenced(self) -> Acquisition<FencedGuard> {
+        let Self { redlock, resources, mut options, once, cancel, guard: _ } = self;
+        options.fenced = true;
+        Acquisition { redlock, resources, options, once, cancel, guard: PhantomData }
+    }
+
+    /// Acquires, runs `routine` with automatic extension until its end, and releases: see [`LockGuard::using`].
+    pub async fn using<T>(
+        self,
+        routine: impl AsyncFnOnce(&LockGuard) -> T,
+    ) -> Result<Used<T>, UsingError<T>> {
+        Ok(self.await?.using(routine).await?)
+    }
+
+    /// The same for a routine that owns its [`LockSignal`]: see [`LockGuard::using_signal`].
+    pub async fn using_signal<T, F>(
+        self,
+        routine: impl FnOnce(LockSignal) -> F + Send,
+    ) -> Result<Used<T>, UsingError<T>>
+    where
+        F: Future<Output = T> + Send,
+        T: Send,
+    {
+        Ok(self.await?.using_signal(routine).await?)
+    }
+}
+
+impl Acquisition<FencedGuard> {
+    /// Acquires, runs `routine` with automatic extension until its end, and releases: see [`FencedGuard::using`].
+    pub async fn using<T>(
+        self,
+        routine: impl AsyncFnOnce(&FencedGuard) -> T,
+    ) -> Result<Used<T>, UsingError<T>> {
+        Ok(self.await?.using(routine).await?)
+    }
+
+    /// The same for a routine that owns its [`LockSignal`] and the token: see [`FencedGuard::using_signal`].
+    pub async fn using_signal<T, F>(
+        self,
+        routine: impl FnOnce(LockSignal, FencingToken) -> F + Send,
+    ) -> Result<Used<T>, UsingError<T>>
+    where
+        F: Future<Output = T> + Send,
+        T: Send,
+    {
+        Ok(self.await?.using_signal(routine).await?)
+    }
+}
+
+impl<G> Acquisition<G> {
     /// The lease: after this time the nodes forget the lock by themselves. Default: the builder's, 30 s.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.options.ttl = ttl;
@@ -123,28 +192,8 @@ impl Acquisition {
         self
     }
 
-    /// Acquires, runs `routine` with automatic extension until its end, and releases: see [`LockGuard::using`].
-    pub async fn using<T>(
-        self,
-        routine: impl AsyncFnOnce(&LockGuard) -> T,
-    ) -> Result<Used<T>, UsingError<T>> {
-        Ok(self.await?.using(routine).await?)
-    }
-
-    /// The same for a routine that owns its [`LockSignal`]: see [`LockGuard::using_signal`].
-    pub async fn using_signal<T, F>(
-        self,
-        routine: impl FnOnce(LockSignal) -> F + Send,
-    ) -> Result<Used<T>, UsingError<T>>
-    where
-        F: Future<Output = T> + Send,
-        T: Send,
-    {
-        Ok(self.await?.using_signal(routine).await?)
-    }
-
     async fn run(self) -> Result<LockGuard, AcquireError> {
-        let Self { redlock, resources, options, once, cancel } = self;
+        let Self { redlock, resources, options, once, cancel, guard: _ } = self;
         let (keys, terms) = redlock.check(&resources, &options)?;
         let shared = redlock.shared().clone();
         Acquiring { shared, resources: resources.into(), keys, options, terms, once }.run(cancel).await
@@ -160,7 +209,21 @@ impl IntoFuture for Acquisition {
     }
 }
 
-impl fmt::Debug for Acquisition {
+impl IntoFuture for Acquisition<FencedGuard> {
+    type Output = Result<FencedGuard, AcquireError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async { FencedGuard::of(self.run().await?).ok_or_else(unfenced) })
+    }
+}
+
+/// Cannot be: an attempt that asks for a token is not won without one.
+fn unfenced() -> AcquireError {
+    ConfigError::new(Parameter::Nodes, "", "must tell a fencing token").into()
+}
+
+impl<G> fmt::Debug for Acquisition<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Acquisition").field("resources", &self.resources).finish_non_exhaustive()
     }

@@ -1,10 +1,11 @@
-//! One attempt: a fresh token, one round, and nothing left behind where it is lost.
+//! One attempt: a fresh token, one round (two for some fencing tokens), and nothing left behind where it is lost.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::fence::Stored;
 use crate::lease::Claim;
 use crate::mutants::{self, Mutant};
 use crate::options::Terms;
@@ -12,20 +13,34 @@ use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
 use crate::shared::Shared;
 use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
-    Acquire, BackendError, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum, NodeFault, Reply,
+    Acquire, BackendError, FenceProposal, Grant, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum,
+    NodeFault, Reply,
 };
 
 /// An attempt under way. Dropped before it is over, it releases its token on every node not known to have refused.
 pub(super) struct Attempt {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     runtime: Handle,
-    terms: Terms,
-    claim: Claim,
+    pub(super) terms: Terms,
+    pub(super) claim: Claim,
     started: Moment,
-    round: Round,
+    pub(super) round: Round,
     /// Taken when the attempt is over.
-    in_flight: Option<InFlight>,
-    faults: Vec<NodeFault>,
+    pub(super) in_flight: Option<InFlight>,
+    pub(super) faults: Vec<NodeFault>,
+    fenced: bool,
+    /// What the nodes stored, where the attempt is fenced.
+    pub(super) stored: Stored,
+    /// The round in which the fencing counters are lifted, where they must be.
+    pub(super) second: Option<Round>,
+}
+
+/// An attempt that was won.
+pub(super) struct Won {
+    pub(super) claim: Claim,
+    pub(super) valid_until: Moment,
+    /// How many rounds it took.
+    pub(super) rounds: u32,
 }
 
 /// Why an attempt was lost.
@@ -41,21 +56,37 @@ impl Attempt {
         shared: Arc<Shared>,
         runtime: Handle,
         terms: Terms,
-        keys: Keys,
-        value: LockValue,
+        (keys, value): (Keys, LockValue),
+        fence: Option<FenceProposal>,
     ) -> Self {
         let claim = Claim::sending(keys, value, &shared.nodes);
         let started = shared.now();
         let round = Round::new(shared.quorum(), terms.limits.drift.valid_until(started, terms.ttl));
         let acquire = Acquire::new(claim.keys.clone(), claim.value.clone(), terms.ttl);
+        let acquire = Acquire { fence, ..acquire };
         let in_flight = Some(shared.send(LockCommand::Acquire(acquire), terms.node_timeout));
-        Self { shared, runtime, terms, claim, started, round, in_flight, faults: Vec::new() }
+        Self {
+            shared,
+            runtime,
+            terms,
+            claim,
+            started,
+            round,
+            in_flight,
+            faults: Vec::new(),
+            fenced: fence.is_some(),
+            stored: Stored::default(),
+            second: None,
+        }
     }
 
     /// Until when the lock may be believed, or why it was not acquired. A lost attempt has sent its roll-back to every node
     /// when this returns, so that a leftover of its own cannot stand in the way of the next.
-    pub(super) async fn run(mut self) -> Result<(Claim, Moment), Lost> {
-        let decision = self.decide().await;
+    pub(super) async fn run(mut self) -> Result<Won, Lost> {
+        let mut decision = self.decide().await;
+        if self.fenced && matches!(decision, Decision::Won { .. }) {
+            decision = self.fence(decision).await;
+        }
         self.shared.meet_new_nodes(self.terms.node_timeout);
         let now = self.shared.now();
         let loss = match decision {
@@ -69,7 +100,9 @@ impl Attempt {
                     };
                     self.shared.leave_to(stragglers, "acquire", heard);
                 }
-                return Ok((self.claim.clone(), self.believed(valid_until, now)));
+                let rounds = if self.second.is_some() { 2 } else { 1 };
+                let valid_until = self.believed(valid_until, now);
+                return Ok(Won { claim: self.claim.clone(), valid_until, rounds });
             }
             Decision::Lost(loss) => loss,
             Decision::Pending => Loss::NoQuorum,
@@ -96,8 +129,8 @@ impl Attempt {
         decision
     }
 
-    fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
-        let granted = granted(reply);
+    pub(super) fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
+        let granted = self.granted(node, reply);
         self.claim.traces.answered(node, granted.as_ref().copied());
         let vote = match granted {
             Ok(true) => Vote::Yes,
@@ -108,6 +141,14 @@ impl Attempt {
             }
         };
         self.round.record(node, vote);
+    }
+
+    fn granted(&mut self, node: usize, reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {
+        let Some(grant) = grant(reply)? else { return Ok(false) };
+        if self.fenced {
+            self.stored.record(node, &grant)?;
+        }
+        Ok(true)
     }
 
     fn believed(&self, valid_until: Moment, now: Moment) -> Moment {
@@ -123,7 +164,10 @@ impl Attempt {
             Loss::ValidityExhausted => {
                 Lost::ValidityExhausted { elapsed: now.saturating_since(self.started) }
             }
-            Loss::NoQuorum => Lost::NoQuorum(NoQuorum::of(&self.round, std::mem::take(&mut self.faults))),
+            Loss::NoQuorum => {
+                let round = self.second.as_ref().unwrap_or(&self.round);
+                Lost::NoQuorum(NoQuorum::of(round, std::mem::take(&mut self.faults)))
+            }
         }
     }
 
@@ -191,9 +235,13 @@ impl RollBack {
 }
 
 fn granted(reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {
+    grant(reply).map(|grant| grant.is_some())
+}
+
+fn grant(reply: Result<Reply, BackendError>) -> Result<Option<Grant>, BackendError> {
     match reply?.into_lock()? {
-        LockReply::Granted(_) => Ok(true),
-        LockReply::Refused(_) => Ok(false),
+        LockReply::Granted(grant) => Ok(Some(grant)),
+        LockReply::Refused(_) => Ok(None),
         _ => Err(BackendError::protocol("not an answer to an acquire")),
     }
 }

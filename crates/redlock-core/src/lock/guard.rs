@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{LockSignal, LockTicket};
 use crate::lease::{AutoExtend, Extension, Lease};
-use crate::{ExtendError, LockLost, LossReason, Moment, ReleaseOutcome};
+use crate::{ExtendError, FenceCommit, LockLost, LossReason, Moment, ReleaseOutcome};
 
 /// A held lock. It protects until its validity ends, it is released, or it is dropped.
 ///
@@ -40,6 +40,10 @@ impl LockGuard {
 
     fn lease(&self) -> &Arc<Lease> {
         &self.signal.0
+    }
+
+    pub(super) fn fence(&self) -> Option<FenceCommit> {
+        self.lease().claim.fence
     }
 
     /// What is locked, in the order in which it was asked for.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::LockGuard;
+use super::{FencedGuard, LockGuard};
 use crate::lease::{Claim, Lease, NewLease};
 use crate::options::Terms;
 use crate::shared::Shared;
-use crate::{ConfigError, ExtendError, Keys, LockValue};
+use crate::{ConfigError, ExtendError, FencingToken, Keys, LockValue};
 
 /// A held lock on its way to another process: what [`LockGuard::detach`] gives and
 /// [`Redlock::adopt`](crate::Redlock::adopt) takes.
@@ -27,6 +27,9 @@ pub struct LockTicket {
     resources: Vec<String>,
     value: Vec<u8>,
     ttl: Duration,
+    /// Absent from tickets of older versions.
+    #[cfg_attr(feature = "serde", serde(default))]
+    fencing_token: Option<FencingToken>,
 }
 
 /// Why a ticket was not adopted. The ticket is as good as before.
@@ -39,6 +42,9 @@ pub enum AdoptError {
     /// The ticket does not fit this `Redlock`; nothing was sent.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The lock has no fencing token, and was to be adopted with one; nothing was sent.
+    #[error("the lock was not acquired with a fencing token")]
+    NotFenced,
     /// [`Redlock::shutdown`](crate::Redlock::shutdown) was called.
     #[error("this Redlock has been shut down")]
     ShutDown,
@@ -52,7 +58,7 @@ impl AdoptError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NotConfirmed(error) => error.is_retryable(),
-            Self::Config(_) | Self::ShutDown | Self::NoRuntime => false,
+            Self::Config(_) | Self::NotFenced | Self::ShutDown | Self::NoRuntime => false,
         }
     }
 }
@@ -63,6 +69,7 @@ impl LockTicket {
             resources: lease.resources.to_vec(),
             value: lease.claim.value.as_bytes().to_vec(),
             ttl: lease.terms.ttl.as_duration(),
+            fencing_token: lease.claim.fence.map(|fence| fence.token),
         }
     }
 
@@ -74,6 +81,11 @@ impl LockTicket {
     /// The lease that was asked for; the adopted lock has the same.
     pub fn ttl(&self) -> Duration {
         self.ttl
+    }
+
+    /// The lock's fencing token, where it was acquired with one; the adopted lock has the same.
+    pub fn fencing_token(&self) -> Option<FencingToken> {
+        self.fencing_token
     }
 }
 
@@ -90,7 +102,8 @@ pub(crate) async fn adopt(
     }
     // A shutdown waits until this is over.
     let _counted = shared.nodes.tasks().token();
-    let claim = Claim::adopted(keys, LockValue::from_bytes(ticket.value.as_slice()), &shared.nodes);
+    let fence = ticket.fencing_token.map(|token| terms.limits.fence_commit(token));
+    let claim = Claim::adopted(keys, LockValue::from_bytes(ticket.value.as_slice()), fence, &shared.nodes);
     let adopted = Lease::adopt(NewLease {
         shared: Arc::clone(shared),
         resources: ticket.resources.clone().into(),
@@ -108,6 +121,11 @@ pub(crate) async fn adopt(
         return Err(AdoptError::ShutDown);
     }
     Ok(guard)
+}
+
+/// The same, for a lock with a fencing token.
+pub(crate) fn fenced(guard: LockGuard) -> Result<FencedGuard, AdoptError> {
+    FencedGuard::of(guard).ok_or(AdoptError::NotFenced)
 }
 
 impl fmt::Debug for LockTicket {

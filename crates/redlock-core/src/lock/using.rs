@@ -80,7 +80,7 @@ impl LockGuard {
         self.finish(output).await
     }
 
-    async fn finish<T>(self, output: T) -> Result<Used<T>, LostDuring<T>> {
+    pub(super) async fn finish<T>(self, output: T) -> Result<Used<T>, LostDuring<T>> {
         let lost = self.check();
         let release = self.release().await;
         match lost {

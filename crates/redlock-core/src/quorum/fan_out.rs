@@ -94,7 +94,10 @@ impl InFlight {
         self.calls.is_empty() && self.answered.is_empty()
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
+    pub(crate) fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
         if self.answered.is_empty() {
             self.advance(context);
         }

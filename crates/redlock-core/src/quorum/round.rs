@@ -105,6 +105,16 @@ impl Round {
         Self { quorum, valid_until, votes: vec![None; quorum.nodes()] }
     }
 
+    /// A further round of the same attempt: without votes, and to be won before the same validity ends.
+    pub(crate) fn anew(&self) -> Self {
+        Self::new(self.quorum, self.valid_until)
+    }
+
+    /// A node's vote; `None` where it has not voted yet.
+    pub fn vote(&self, node: usize) -> Option<Vote> {
+        self.votes.get(node).copied().flatten()
+    }
+
     /// How many nodes there are, and how many must agree.
     pub fn quorum(&self) -> Quorum {
         self.quorum

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redlock_core::{
-    BackendError, Blocker, Grant, KeyState, Keys, LockCommand, LockReply, LockValue, Ownership, Refusal,
-    Released,
+    Acquire, BackendError, Blocker, FencingToken, Grant, KeyState, Keys, LockCommand, LockReply, LockValue,
+    Ownership, Refusal, Released,
 };
 
 use super::unexpected;
@@ -12,9 +12,10 @@ use crate::Value;
 
 pub(super) fn decode(command: &LockCommand, reply: Value) -> Result<LockReply, BackendError> {
     match command {
-        LockCommand::Acquire(acquire) => acquired(&acquire.keys, reply),
+        LockCommand::Acquire(acquire) => acquired(acquire, reply),
         LockCommand::Extend(_) => ownership(&reply).map(LockReply::Extended),
         LockCommand::RePlant(_) => flag(&reply).map(LockReply::RePlanted),
+        LockCommand::Lift(_) => ownership(&reply).map(LockReply::Lifted),
         LockCommand::Release(_) => released(&reply).map(LockReply::Released),
         LockCommand::Inspect(inspect) => states(&inspect.keys, reply).map(LockReply::Inspected),
         LockCommand::Evict(_) => count(&reply).map(LockReply::Evicted),
@@ -22,14 +23,21 @@ pub(super) fn decode(command: &LockCommand, reply: Value) -> Result<LockReply, B
     }
 }
 
-/// `OK` or nothing from `SET … NX`, 1 or `{place, state}` from the script.
-fn acquired(keys: &Keys, reply: Value) -> Result<LockReply, BackendError> {
-    match reply {
-        Value::Bytes(text) if text == b"OK" => Ok(LockReply::Granted(Grant::new())),
-        Value::Int(1) => Ok(LockReply::Granted(Grant::new())),
-        Value::Nil => Ok(LockReply::Refused(Refusal::new())),
-        other => refused(keys, other).map(|blocker| LockReply::Refused(Refusal::by(blocker))),
-    }
+/// `OK` or nothing from `SET … NX`; 1, a token or `{place, state}` from the script.
+fn acquired(acquire: &Acquire, reply: Value) -> Result<LockReply, BackendError> {
+    let grant = match (&reply, acquire.fence) {
+        (Value::Bytes(text), None) if text == b"OK" => Grant::new(),
+        (Value::Int(1), None) => Grant::new(),
+        (Value::Bytes(digits), Some(_)) => Grant::fenced(token(digits)?),
+        (Value::Nil, None) => return Ok(LockReply::Refused(Refusal::new())),
+        _ => return refused(&acquire.keys, reply).map(|blocker| LockReply::Refused(Refusal::by(blocker))),
+    };
+    Ok(LockReply::Granted(grant))
+}
+
+fn token(digits: &[u8]) -> Result<FencingToken, BackendError> {
+    let number = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
+    number.and_then(FencingToken::new).ok_or_else(|| BackendError::protocol("no fencing token"))
 }
 
 fn refused(keys: &Keys, reply: Value) -> Result<Blocker, BackendError> {
@@ -118,7 +126,7 @@ fn parts(reply: Value) -> Result<[Value; 2], BackendError> {
 
 #[cfg(test)]
 mod tests {
-    use redlock_core::{Acquire, Key, Ttl};
+    use redlock_core::{FenceProposal, Key, Ttl};
 
     use super::*;
 
@@ -154,6 +162,23 @@ mod tests {
             let reply = Value::Array(vec![Value::Int(place), Value::Nil]);
             acquire(reply).expect_err("no such key");
         }
+    }
+
+    /// Sixteen digits, as a script writes them; a number that a double cannot hold is no token.
+    ///
+    /// hazard: 28
+    #[test]
+    fn a_token_is_read_digit_by_digit() {
+        let proposal = FenceProposal::new(FencingToken::MIN);
+        let acquire = Acquire::new(two(), LockValue::from_bytes(*b"v"), Ttl::SECOND).fenced(proposal);
+        let read = |reply| decode(&LockCommand::Acquire(acquire.clone()), reply);
+        let exact = FencingToken::new(1_763_793_226_000_001).expect("in range");
+        let granted = LockReply::Granted(Grant::fenced(exact));
+        assert_eq!(read(text("1763793226000001")).expect("a grant"), granted);
+        for wrong in ["1.763793226e+15", "9007199254740992", "0", "-1", "OK", ""] {
+            read(text(wrong)).expect_err(wrong);
+        }
+        read(Value::Int(1)).expect_err("a grant without a token");
     }
 
     #[test]

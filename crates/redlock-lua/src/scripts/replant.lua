@@ -1,14 +1,15 @@
--- Sets the absent keys, if every other key holds the value. ARGV: value, ttl. Returns 1, or 0 with nothing changed.
-local absent = {}
-for _, key in ipairs(KEYS) do
-  local value = held(key)
-  if value == false then
-    absent[#absent + 1] = key
-  elseif value ~= ARGV[1] then
-    return 0
+-- Sets the absent keys, if every other key holds the value. ARGV: value, ttl, and where the lock is fenced, its token and the
+-- retention. Returns 1, or 0 with nothing changed.
+local locks = ARGV[3] and #KEYS / 2 or #KEYS
+if ownership(locks, ARGV[1]) == -1 then
+  return 0
+end
+for place = 1, locks do
+  if held(KEYS[place]) == false then
+    redis.call('SET', KEYS[place], ARGV[1], 'PX', ARGV[2])
   end
 end
-for _, key in ipairs(absent) do
-  redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+if ARGV[3] then
+  raise(redis.pcall, locks, ARGV[3], ARGV[4])
 end
 return 1

@@ -27,6 +27,10 @@ async fn it_claims_the_lock_family(bench: &Bench<'_>) -> Result<(), Stop> {
 
 async fn each_command_is_answered_or_not_claimed(bench: &Bench<'_>) -> Result<(), Stop> {
     for command in Command::samples() {
+        if let Command::Lock(lock) = &command {
+            // A counter that a sample leaves behind would live for a day.
+            bench.clean_up_later(lock.keys().iter().map(Key::fence));
+        }
         let name = command.name();
         let claimed = needs(&command).is_some_and(|needs| bench.backend.capabilities().contains(needs));
         match bench.attempt(&command, bench.soon()).await? {
@@ -49,6 +53,7 @@ async fn each_command_is_answered_or_not_claimed(bench: &Bench<'_>) -> Result<()
 /// `None` for a command that this version of the suite does not know.
 fn needs(command: &Command) -> Option<Capabilities> {
     match command {
+        Command::Lock(lock) if lock.is_fenced() => Some(Capabilities::LOCK | Capabilities::FENCE),
         Command::Lock(_) => Some(Capabilities::LOCK),
         Command::Admin(AdminCommand::Scan(_)) => Some(Capabilities::SCAN),
         Command::Admin(AdminCommand::Describe) => Some(Capabilities::DESCRIBE),
@@ -70,6 +75,7 @@ fn lock_fits(command: &LockCommand, reply: &LockReply) -> bool {
         (LockCommand::Acquire(_), LockReply::Granted(_) | LockReply::Refused(_))
         | (LockCommand::Extend(_), LockReply::Extended(_))
         | (LockCommand::RePlant(_), LockReply::RePlanted(_))
+        | (LockCommand::Lift(_), LockReply::Lifted(_))
         | (LockCommand::Release(_), LockReply::Released(_))
         | (LockCommand::Evict(_), LockReply::Evicted(_)) => true,
         (LockCommand::Inspect(inspect), LockReply::Inspected(states)) => states.len() == inspect.keys.len(),
@@ -133,7 +139,7 @@ async fn describe(bench: &Bench<'_>) -> Result<Description, Stop> {
     }
 }
 
-fn claimed(bench: &Bench<'_>, capability: Capabilities) -> Result<(), Stop> {
+pub(super) fn claimed(bench: &Bench<'_>, capability: Capabilities) -> Result<(), Stop> {
     if bench.backend.capabilities().contains(capability) {
         return Ok(());
     }

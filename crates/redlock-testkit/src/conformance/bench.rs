@@ -77,8 +77,13 @@ impl<'h> Bench<'h> {
     /// A key of this run with that end; it is deleted when the run ends.
     pub(crate) fn named(&self, end: &str) -> Key {
         let key = Key::new(format!("{}{end}", self.prefix));
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
+        self.clean_up_later([key.clone()]);
         key
+    }
+
+    /// Has these keys deleted when the run ends.
+    pub(crate) fn clean_up_later(&self, keys: impl IntoIterator<Item = Key>) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
     }
 
     pub(crate) fn key(&self) -> Key {

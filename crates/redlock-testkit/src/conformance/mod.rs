@@ -27,6 +27,7 @@ mod admin;
 mod bench;
 mod contract;
 mod data;
+mod fence;
 mod harness;
 mod lease;
 mod network;
@@ -49,10 +50,18 @@ pub use network::NetworkHarness;
 pub use on_server::OnServer;
 pub use report::{NonConformance, Report, Verdict};
 
-const LOCK_FAMILY: [&[Check]; 6] =
-    [admin::CHECKS, contract::CHECKS, acquire::CHECKS, lease::CHECKS, release::CHECKS, data::CHECKS];
+const LOCK_FAMILY: [&[Check]; 7] = [
+    admin::CHECKS,
+    contract::CHECKS,
+    acquire::CHECKS,
+    lease::CHECKS,
+    release::CHECKS,
+    fence::CHECKS,
+    data::CHECKS,
+];
 
-/// Runs every check of the lock family, of the admin commands that the backend claims, and of the contract.
+/// Runs every check of the lock family, of the fencing tokens and the admin commands that the backend claims, and of the
+/// contract.
 ///
 /// All checks run, also after one has failed: the error's report names each.
 pub async fn lock_family(harness: &dyn Harness) -> Result<Report, NonConformance> {

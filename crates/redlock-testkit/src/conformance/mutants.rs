@@ -33,6 +33,9 @@ enum Flaw {
     ChangesEpochs,
     WritesBehind,
     MixesReplies,
+    ForgetsCounters,
+    LiftsWithoutOwner,
+    LosesDigits,
 }
 
 struct Flawed {
@@ -80,6 +83,9 @@ mutants! {
     a_claim_too_little: ClaimsTooLittle by "admin::each_command_is_answered_or_not_claimed";
     an_epoch_for_each_reply: ChangesEpochs by "contract::the_epoch_of_a_steady_connection_is_constant";
     a_write_behind_that_outlives_its_caller: WritesBehind by "contract::a_dropped_command_is_not_overtaken_either";
+    a_counter_that_goes_with_its_lock: ForgetsCounters by "fence::tokens_rise_whatever_becomes_of_the_lock";
+    a_lift_without_the_owner: LiftsWithoutOwner by "fence::a_lift_of_what_is_not_ones_own_raises_nothing";
+    a_token_of_fourteen_digits: LosesDigits by "fence::sixteen_digits_are_exact_in_every_step";
     a_reply_given_to_the_next: MixesReplies by "contract::a_dropped_command_gives_its_reply_to_nobody";
 }
 
@@ -195,6 +201,27 @@ impl Flawed {
                     acquire.keys.iter().for_each(|key| forever(key, &acquire.value));
                 }
                 Ok(reply)
+            }
+            (Flaw::ForgetsCounters, Command::Lock(LockCommand::Evict(evict))) => {
+                let counters = evict.keys.iter().map(Key::fence).collect();
+                let reply = self.node.execute(command, deadline).await?;
+                run(LockCommand::Evict(Evict::new(Keys::from_vec(counters).expect("a key")))).await?;
+                Ok(reply)
+            }
+            (Flaw::LiftsWithoutOwner, Command::Lock(LockCommand::Lift(lift))) => {
+                for key in &lift.keys {
+                    let token = lift.fence.token.to_string().into_bytes();
+                    self.node.insert(&key.fence(), LockValue::from_bytes(token), Some(lift.fence.retention));
+                }
+                self.node.execute(command, deadline).await
+            }
+            (Flaw::LosesDigits, Command::Lock(LockCommand::Acquire(acquire))) => {
+                let mut short = acquire.clone();
+                if let Some(fence) = &mut short.fence {
+                    fence.candidate =
+                        FencingToken::new(fence.candidate.get() / 100 * 100).unwrap_or(fence.candidate);
+                }
+                run(LockCommand::Acquire(short)).await
             }
             (Flaw::LosesBytes, Command::Lock(LockCommand::Acquire(acquire))) => {
                 let mut lossy = acquire.clone();

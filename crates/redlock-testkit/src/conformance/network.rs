@@ -28,8 +28,13 @@ impl NetworkHarness {
         connect: impl FnOnce(String) -> B,
     ) -> Result<Self, ServerError> {
         let proxy = Proxy::of(&server)?;
-        let backend = Arc::new(connect(proxy.url(&server)));
-        Ok(Self { server: Mutex::new(server), proxy, backend })
+        let backend = connect(proxy.url(&server));
+        Ok(Self::around(server, proxy, backend))
+    }
+
+    /// The same where the backend, which reaches the server through that proxy, has been made already.
+    pub fn around(server: RedisServer, proxy: Proxy, backend: impl Backend) -> Self {
+        Self { server: Mutex::new(server), proxy, backend: Arc::new(backend) }
     }
 
     /// What stands between the backend and the server.

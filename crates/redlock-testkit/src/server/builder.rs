@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::process::{Folder, Place, Process, Spec};
+use super::tls::Certificates;
 use super::{Program, RedisServer, ServerError};
 
 /// How often another port is tried, where somebody took the port between the kernel's giving it and the server's start.
@@ -20,6 +21,7 @@ const TRIES: usize = 8;
 pub struct RedisServerBuilder {
     unix_socket: bool,
     durable: bool,
+    tls: Option<Certificates>,
     password: Option<String>,
     args: Vec<String>,
     env: Vec<(OsString, OsString)>,
@@ -37,6 +39,13 @@ impl RedisServerBuilder {
     /// long as the server. Default: nothing is kept.
     pub fn durable(mut self) -> Self {
         self.durable = true;
+        self
+    }
+
+    /// Speaks TLS on its port, and nothing else, as `localhost` and by these certificates; each argument is PEM text.
+    /// Clients must show a certificate of `authority` where `mutual` is set.
+    pub fn tls(mut self, authority: &str, certificate: &str, key: &str, mutual: bool) -> Self {
+        self.tls = Some(Certificates::new(authority, certificate, key, mutual));
         self
     }
 
@@ -80,13 +89,21 @@ impl RedisServerBuilder {
 
     fn spec(&self) -> Result<Spec, ServerError> {
         let folder = Folder::create()?;
-        let place = if self.unix_socket { Place::Socket(folder.join("socket")) } else { Place::free_port()? };
+        let socket = folder.join("socket");
+        let place = match &self.tls {
+            Some(certificates) => {
+                certificates.write(&folder)?;
+                Place::Tls(Place::free_port()?, socket)
+            }
+            None if self.unix_socket => Place::Socket(socket),
+            None => Place::Port(Place::free_port()?),
+        };
         let program = match &self.program {
             Some(program) => program.clone(),
             None => Program::find()?,
         };
-        let password = self.password.clone();
+        let (tls, password) = (self.tls.clone(), self.password.clone());
         let (args, env) = (self.args.clone(), self.env.clone());
-        Ok(Spec { program, place, folder, durable: self.durable, password, args, env })
+        Ok(Spec { program, place, folder, durable: self.durable, tls, password, args, env })
     }
 }

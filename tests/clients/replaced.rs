@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use redlock_core::{Backend, Sent};
-use redlock_redis_rs::RedisNode;
 use redlock_testkit::proxy::Proxy;
+use redlock_tests::support::*;
 
-use super::support::*;
+use super::subjects::*;
+
+each_healing_client! {
+    what_a_middlebox_delivers_late_takes_no_lock,
+}
 
 /// Without `CLIENT KILL` of the old connection each of these locks would be taken after its release, for all its ttl.
 ///
 /// hazard: 7
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_middlebox_delivers_late_takes_no_lock() {
-    let server = server();
+async fn what_a_middlebox_delivers_late_takes_no_lock<S: Subject>() {
+    let server = server::<S>();
     let middlebox = Proxy::of(&server).expect("a proxy");
-    let node = RedisNode::from_url(middlebox.url(&server)).expect("a node");
+    let node = S::connect(&server, middlebox.url(&server)).await;
     ask(&node, inspect(&["warm"])).await;
     middlebox.strand();
     for _ in 0..3 {

@@ -4,27 +4,32 @@ use std::time::Duration;
 
 use redlock_core::{AcquireError, Redlock};
 use redlock_testkit::server::RedisServer;
+use redlock_tests::support::*;
 use tokio::time::Instant;
 
-use super::support::*;
+use super::subjects::*;
+
+each_healing_client! {
+    what_timed_out_at_frozen_servers_is_undone_when_they_thaw,
+    what_timed_out_over_several_connections_is_undone_too,
+    a_straggler_of_a_released_lock_is_undone,
+}
 
 /// So long that no key of these tests ends by itself.
 const TTL: Duration = Duration::from_secs(600);
 
-fn redlock(servers: &[RedisServer]) -> Redlock {
+fn redlock(nodes: [Node; 3]) -> Redlock {
     let limit = Duration::from_millis(200);
-    Redlock::builder()
-        .nodes(servers.iter().map(node))
-        .max_ttl(TTL)
-        .ttl(TTL)
-        .node_timeout(limit)
-        .build()
-        .expect("a redlock")
+    Redlock::builder().nodes(nodes).max_ttl(TTL).ttl(TTL).node_timeout(limit).build().expect("a redlock")
 }
 
-async fn three() -> ([RedisServer; 3], Redlock) {
-    let servers = [server(), server(), server()];
-    let redlock = redlock(&servers);
+async fn in_use<S: Subject>() -> ([RedisServer; 3], Redlock) {
+    let (servers, nodes) = three::<S>().await;
+    for node in &nodes {
+        // A quorum would do without the third.
+        ask(node, inspect(&["connected"])).await;
+    }
+    let redlock = redlock(nodes);
     assert!(redlock.acquire("warm").await.expect("acquired").release().await.is_released());
     (servers, redlock)
 }
@@ -39,9 +44,8 @@ async fn assert_clean(redlock: &Redlock, servers: &[RedisServer]) {
 }
 
 /// hazard: 7
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_timed_out_at_frozen_servers_is_undone_when_they_thaw() {
-    let (servers, redlock) = three().await;
+async fn what_timed_out_at_frozen_servers_is_undone_when_they_thaw<S: Subject>() {
+    let (servers, redlock) = in_use::<S>().await;
     servers[..2].iter().for_each(|server| server.freeze().expect("frozen"));
     let error = redlock.try_acquire("x").await.expect_err("no quorum");
     assert!(matches!(error, AcquireError::NoQuorum(_)), "{error}");
@@ -54,9 +58,8 @@ async fn what_timed_out_at_frozen_servers_is_undone_when_they_thaw() {
 /// The connections are replaced while the servers stand still.
 ///
 /// hazard: 7
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_timed_out_over_several_connections_is_undone_too() {
-    let (servers, redlock) = three().await;
+async fn what_timed_out_over_several_connections_is_undone_too<S: Subject>() {
+    let (servers, redlock) = in_use::<S>().await;
     for server in &servers {
         server.freeze().expect("frozen");
     }
@@ -71,9 +74,8 @@ async fn what_timed_out_over_several_connections_is_undone_too() {
 }
 
 /// hazard: 7, 8
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_straggler_of_a_released_lock_is_undone() {
-    let (servers, redlock) = three().await;
+async fn a_straggler_of_a_released_lock_is_undone<S: Subject>() {
+    let (servers, redlock) = in_use::<S>().await;
     servers[2].freeze().expect("frozen");
     for _ in 0..8 {
         let guard = redlock.acquire("x").await.expect("a quorum");

@@ -1,13 +1,19 @@
 //! A server that has forgotten the scripts.
 
 use redlock_core::{LockReply, Ownership, Redlock};
+use redlock_tests::support::*;
 
-use super::support::*;
+use super::subjects::*;
+
+each_client! {
+    a_flush_of_the_scripts_goes_unnoticed,
+    flushes_between_many_commands_lose_none,
+    a_forgotten_script_leaves_no_lock_behind,
+}
 
 /// hazard: 53
-#[tokio::test]
-async fn a_flush_of_the_scripts_goes_unnoticed() {
-    let (server, node) = server_and_node();
+async fn a_flush_of_the_scripts_goes_unnoticed<S: Subject>() {
+    let (server, node) = server_and_node::<S>().await;
     ask(&node, acquire(&["a"], "mine", 60_000)).await;
     for round in 1..=3 {
         server.command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");
@@ -21,9 +27,8 @@ async fn a_flush_of_the_scripts_goes_unnoticed() {
 }
 
 /// hazard: 53
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flushes_between_many_commands_lose_none() {
-    let (server, node) = server_and_node();
+async fn flushes_between_many_commands_lose_none<S: Subject>() {
+    let (server, node) = server_and_node::<S>().await;
     let node = std::sync::Arc::new(node);
     let tasks: Vec<_> = (0..16)
         .map(|task| {
@@ -51,10 +56,9 @@ async fn flushes_between_many_commands_lose_none() {
 /// the others has granted.
 ///
 /// hazard: 8, 53
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgotten_script_leaves_no_lock_behind() {
-    let servers = [server(), server(), server()];
-    let redlock = Redlock::builder().nodes(servers.iter().map(node)).build().expect("a redlock");
+async fn a_forgotten_script_leaves_no_lock_behind<S: Subject>() {
+    let (servers, nodes) = three::<S>().await;
+    let redlock = Redlock::builder().nodes(nodes).build().expect("a redlock");
     for round in 0..100 {
         servers[round % 3].command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");
         let guard = redlock.acquire([format!("a:{round}"), format!("b:{round}")]).await.expect("acquired");

@@ -1,13 +1,18 @@
 //! A server that is out of memory.
 
 use redlock_core::{FaultKind, LockReply, Ownership, Sent};
+use redlock_tests::support::*;
 
-use super::support::*;
+use super::subjects::*;
+
+each_client! {
+    extension_and_release_work_where_acquire_cannot,
+    a_forgotten_script_is_sent_again_where_memory_is_short,
+}
 
 /// hazard: 55
-#[tokio::test]
-async fn extension_and_release_work_where_acquire_cannot() {
-    let (server, node) = server_and_node();
+async fn extension_and_release_work_where_acquire_cannot<S: Subject>() {
+    let (server, node) = server_and_node::<S>().await;
     ask(&node, acquire(&["a"], "mine", 5_000)).await;
     ask(&node, acquire(&["b", "c"], "mine", 5_000)).await;
     server.command(["CONFIG", "SET", "maxmemory", "1"]).expect("CONFIG SET");
@@ -34,9 +39,8 @@ async fn extension_and_release_work_where_acquire_cannot() {
 /// The source of a script is sent to a server that is out of memory too.
 ///
 /// hazard: 55
-#[tokio::test]
-async fn a_forgotten_script_is_sent_again_where_memory_is_short() {
-    let (server, node) = server_and_node();
+async fn a_forgotten_script_is_sent_again_where_memory_is_short<S: Subject>() {
+    let (server, node) = server_and_node::<S>().await;
     ask(&node, acquire(&["a"], "mine", 5_000)).await;
     server.command(["CONFIG", "SET", "maxmemory", "1"]).expect("CONFIG SET");
     server.command(["SCRIPT", "FLUSH"]).expect("SCRIPT FLUSH");

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redlock_core::{Backend, Command, KeyState, LockReply};
-use redlock_redis_rs::RedisNode;
+use redlock_tests::support::*;
 use tokio::time::timeout;
 
-use super::support::*;
+use super::subjects::*;
+
+each_client! {
+    dropped_commands_never_shift_the_replies,
+}
 
 const TASKS: u64 = 32;
 const ROUNDS: usize = 150;
@@ -15,11 +19,10 @@ const ROUNDS: usize = 150;
 /// Nobody ever gets the reply of another.
 ///
 /// hazard: 62
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dropped_commands_never_shift_the_replies() {
+async fn dropped_commands_never_shift_the_replies<S: Subject>() {
     let seed = std::env::var("REDLOCK_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(62);
     println!("REDLOCK_SEED={seed}");
-    let (server, node) = server_and_node();
+    let (server, node) = server_and_node::<S>().await;
     let node = Arc::new(node);
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| tokio::spawn(storm(Arc::clone(&node), task, Dice(seed + task * 1_000_003))))
@@ -34,7 +37,7 @@ async fn dropped_commands_never_shift_the_replies() {
 
 /// Takes, inspects and releases a lock of its own, over and over, dropping commands on the way. Answers how many
 /// inspections were not dropped.
-async fn storm(node: Arc<RedisNode>, task: u64, mut dice: Dice) -> usize {
+async fn storm(node: Arc<Node>, task: u64, mut dice: Dice) -> usize {
     let mut finished = 0;
     for round in 0..ROUNDS {
         let name = format!("k:{task}");
@@ -59,11 +62,7 @@ async fn storm(node: Arc<RedisNode>, task: u64, mut dice: Dice) -> usize {
 }
 
 /// Runs the command, dropping it unpolled, after its first poll, or after a moment; or not at all.
-async fn drop_some(
-    node: &RedisNode,
-    command: redlock_core::LockCommand,
-    dice: &mut Dice,
-) -> Option<LockReply> {
+async fn drop_some(node: &Node, command: redlock_core::LockCommand, dice: &mut Dice) -> Option<LockReply> {
     let command = Command::Lock(command);
     let mut execution = node.execute(&command, within(AMPLE));
     match dice.throw(4) {

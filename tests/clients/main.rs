@@ -1,0 +1,25 @@
+//! Every Redis client, in every way in which a node is made of it, against real servers. Each test starts its own.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions, and this is what those share"
+)]
+
+mod cancel_storm;
+mod certificates;
+mod conformance;
+mod connecting;
+mod error_table;
+mod late_write;
+mod network;
+mod noscript;
+mod order;
+mod out_of_memory;
+mod reconnect;
+mod replaced;
+mod replay;
+mod server_states;
+mod subjects;
+mod tls;

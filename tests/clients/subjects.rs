@@ -1,0 +1,211 @@
+//! Every way to make a node on a Redis client, in one list: each test of this lane runs on each of them.
+//!
+//! A subject is one constructor of one backend. What it cannot do by its nature decides in which of the lists below it
+//! stands, and what it does instead has a test of its own.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::{Config, ReconnectPolicy};
+use fred::types::{Builder, ConnectHandle};
+use redlock_core::{
+    Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
+};
+use redlock_fred::FredNode;
+use redlock_redis_rs::RedisNode;
+use redlock_testkit::server::{RedisServer, RedisServerBuilder};
+use tokio::time::Instant;
+
+use super::certificates;
+
+/// A node, and what must live as long as it does.
+pub(crate) struct Node {
+    backend: Arc<dyn Backend>,
+    _kept: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl Node {
+    pub(crate) fn of(backend: impl Backend) -> Self {
+        Self { backend: Arc::new(backend), _kept: None }
+    }
+
+    pub(crate) fn keeping(backend: impl Backend, kept: impl Any + Send + Sync) -> Self {
+        Self { backend: Arc::new(backend), _kept: Some(Box::new(kept)) }
+    }
+}
+
+#[async_trait]
+impl Backend for Node {
+    fn node(&self) -> &NodeName {
+        self.backend.node()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.backend.capabilities()
+    }
+
+    async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
+        self.backend.execute(command, deadline).await
+    }
+
+    fn notifications(&self, inbox: &Inbox) -> Option<Notifications> {
+        self.backend.notifications(inbox)
+    }
+}
+
+/// One way to make a node.
+pub(crate) trait Subject: 'static {
+    /// What the server must be started with.
+    fn server() -> RedisServerBuilder {
+        RedisServer::builder()
+    }
+
+    /// What the server must be told before it is used.
+    fn prepare(_server: &RedisServer) {}
+
+    /// A node on that server, which is reached at `url`: by way of a proxy, or as another user.
+    async fn connect(server: &RedisServer, url: String) -> Node;
+}
+
+pub(crate) fn server<S: Subject>() -> RedisServer {
+    server_with::<S>(S::server())
+}
+
+pub(crate) fn server_with<S: Subject>(builder: RedisServerBuilder) -> RedisServer {
+    let server = builder.start().expect("a server");
+    S::prepare(&server);
+    server
+}
+
+pub(crate) async fn node<S: Subject>(server: &RedisServer) -> Node {
+    S::connect(server, server.url()).await
+}
+
+pub(crate) async fn server_and_node<S: Subject>() -> (RedisServer, Node) {
+    let server = server::<S>();
+    let node = node::<S>(&server).await;
+    (server, node)
+}
+
+/// Three servers with a node each.
+pub(crate) async fn three<S: Subject>() -> ([RedisServer; 3], [Node; 3]) {
+    let servers = [server::<S>(), server::<S>(), server::<S>()];
+    let nodes = [node::<S>(&servers[0]).await, node::<S>(&servers[1]).await, node::<S>(&servers[2]).await];
+    (servers, nodes)
+}
+
+/// `RedisNode::from_url`.
+pub(crate) struct RedisUrl;
+
+impl Subject for RedisUrl {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        Node::of(RedisNode::from_url(url).expect("a node"))
+    }
+}
+
+/// `RedisNode::from_url` of a `rediss://` URL.
+pub(crate) struct RedisTls;
+
+impl Subject for RedisTls {
+    fn server() -> RedisServerBuilder {
+        certificates::secure(RedisServer::builder())
+    }
+
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let url = url.replace("redis://", "rediss://");
+        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+    }
+}
+
+/// `FredNode::from_url`.
+pub(crate) struct FredUrl;
+
+impl Subject for FredUrl {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        Node::of(FredNode::from_url(url).expect("a node"))
+    }
+}
+
+/// `FredNode::from_client`, of a client that replays commands by its own settings, as fred's clients do.
+pub(crate) struct FredClient;
+
+impl Subject for FredClient {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let (client, driver) = fred_client(&url);
+        Node::keeping(FredNode::from_client(client).expect("a node"), driver)
+    }
+}
+
+/// A client with fred's own settings but for those without which it would not come back, and what drives it.
+pub(crate) fn fred_client(url: &str) -> (Client, Driver) {
+    let mut config = Config::from_url(url).expect("a configuration");
+    config.fail_fast = false;
+    let mut builder = Builder::from_config(config);
+    let client =
+        builder.set_policy(ReconnectPolicy::new_exponential(0, 1, 250, 2)).build().expect("a client");
+    let driver = Driver(client.connect());
+    (client, driver)
+}
+
+/// Ends what drives a client of fred.
+pub(crate) struct Driver(ConnectHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs each test on every subject.
+macro_rules! each_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::on_subjects!([
+            redis_url: RedisUrl,
+            redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject that makes another connection where one has ended.
+macro_rules! each_healing_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::on_subjects!([
+            redis_url: RedisUrl,
+            redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject that is made without a connection, and connects at its first command.
+macro_rules! each_lazy_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::on_subjects!([
+            redis_url: RedisUrl,
+            redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
+        ] [$($test),+]);
+    };
+}
+
+macro_rules! on_subjects {
+    ([$($module:ident: $subject:ident,)+] $tests:tt) => {
+        $($crate::subjects::on_subjects!(@ $module $subject $tests);)+
+    };
+    (@ $module:ident $subject:ident [$($test:ident),+]) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test::<$crate::subjects::$subject>().await;
+            })+
+        }
+    };
+}
+
+pub(crate) use {each_client, each_healing_client, each_lazy_client, on_subjects};
