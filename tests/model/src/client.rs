@@ -60,24 +60,25 @@ pub(crate) fn extend(setup: &Setup, state: &mut State, client: usize, ttl: u8) {
 }
 
 /// Whether the client would still act on the reply; if not, its delivery is the same as its loss.
-pub(crate) fn wants(setup: &Setup, me: &Client, reply: &Message) -> bool {
+pub(crate) fn wants(setup: &Setup, me: Client, reply: Message) -> bool {
     let is_late = me.left == 0;
-    let is_this_attempt = reply.attempt == me.attempt;
-    is_this_attempt
+    if reply.kind == Kind::Marked {
+        return true;
+    }
+    reply.attempt == me.attempt
         && match reply.kind {
             Kind::Granted | Kind::Lifted if is_late && !setup.is(Mutant::ValidityFromTheEnd) => false,
             Kind::Granted => me.phase == Phase::Acquiring,
             Kind::Lifted => me.phase == Phase::Acquiring && me.token > 0,
             _ => {
-                let revives = setup.mutant.is_some_and(Mutant::revives);
                 let is_this_round = reply.round == me.round || setup.is(Mutant::AcknowledgementsAdded);
-                me.phase == Phase::Holding && is_this_round && (!is_late || revives)
+                me.phase == Phase::Holding && is_this_round && (!is_late || setup.is(Mutant::LostComesBack))
             }
         }
 }
 
 pub(crate) fn hear(setup: &Setup, state: &mut State, column: usize, client: usize, reply: Message) {
-    if !wants(setup, &state.clients[client], &reply) {
+    if !wants(setup, state.clients[client], reply) {
         return;
     }
     let counts = reply.counts || guard::counts(setup, &state.columns[column], client);
@@ -92,6 +93,7 @@ pub(crate) fn hear(setup: &Setup, state: &mut State, column: usize, client: usiz
             link.vote = state.clients[client].token;
             decide(setup, state, client);
         }
+        Kind::Marked => guard::announced(setup, state, client, column, reply.value),
         Kind::Mine => {
             link.ack = Ack::Mine;
             confirm(setup, state, client);
@@ -103,8 +105,8 @@ pub(crate) fn hear(setup: &Setup, state: &mut State, column: usize, client: usiz
     }
 }
 
-/// The token is the greatest value of the first q grants, and the lock is won when q nodes have stored exactly it. The
-/// second round goes to every other node; a grant that is still under way may so be lifted before it is heard of.
+/// The token is the greatest value of the first q grants, and the lock is won when q nodes have stored it. If not all of
+/// them have, a second round goes to every other node, whether or not its grant was heard of already.
 fn decide(setup: &Setup, state: &mut State, client: usize) {
     if state.clients[client].token == 0 && state.votes(client, |link| link.vote > 0) >= QUORUM {
         let votes = state.columns.iter().map(|column| column.links[client].vote);
@@ -113,15 +115,15 @@ fn decide(setup: &Setup, state: &mut State, client: usize) {
         if setup.is(Mutant::NoSecondRound) {
             return hold(setup, state, client);
         }
-        if state.votes(client, |link| link.vote == token) < QUORUM {
+        if state.votes(client, |link| link.vote >= token) < QUORUM {
             let granted_only = setup.is(Mutant::LiftUncheckedWhereGranted);
             send(setup, state, client, Kind::Lift, |link| {
-                link.vote != token && (link.vote > 0 || !granted_only)
+                link.vote < token && (link.vote > 0 || !granted_only)
             });
         }
     }
     let token = state.clients[client].token;
-    if token > 0 && state.votes(client, |link| link.vote == token) >= QUORUM {
+    if token > 0 && state.votes(client, |link| link.vote >= token) >= QUORUM {
         hold(setup, state, client);
     }
 }
@@ -159,7 +161,7 @@ fn confirm(setup: &Setup, state: &mut State, client: usize) {
 /// no acknowledgement.
 fn heal(setup: &Setup, state: &mut State, client: usize) {
     let me = state.clients[client];
-    let may = me.confirmed || setup.mutant.is_some_and(Mutant::plants_unconfirmed);
+    let may = me.confirmed || setup.is(Mutant::PlantUnconfirmed);
     if may && me.round_left > 0 {
         send(setup, state, client, Kind::RePlant, |link| link.ack == Ack::Empty);
         for column in &mut state.columns {
@@ -183,9 +185,9 @@ pub(crate) fn drop_dead_mail(setup: &Setup, state: &mut State) {
             }
             let mail = link.mail;
             link.mail.retain(|message| match message.kind {
-                kind if kind.is_reply() => wants(setup, me, &message),
+                kind if kind.is_reply() => wants(setup, *me, message),
                 Kind::Acquire | Kind::RePlant => true,
-                Kind::Mark => message.value == run,
+                Kind::Mark | Kind::Confirm => message.value == run,
                 kind => {
                     let plants = |other: Message| matches!(other.kind, Kind::Acquire | Kind::RePlant);
                     let arrives = mail.iter().any(|other| plants(other) && other.attempt == message.attempt);

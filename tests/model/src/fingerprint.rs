@@ -38,12 +38,16 @@ impl Mixer {
 
 fn fold(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
-    (product >> 64) as u64 ^ product as u64
+    let [high, low] =
+        [product >> 64, product & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or_default());
+    high ^ low
 }
 
 impl Hasher for Mixer {
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u8(*byte));
+        for byte in bytes {
+            self.write_u8(*byte);
+        }
     }
 
     fn write_u8(&mut self, value: u8) {
@@ -56,7 +60,7 @@ impl Hasher for Mixer {
 
     /// The variant of an enum; ours are few.
     fn write_isize(&mut self, value: isize) {
-        self.push(value as u64 & 0xff, 8);
+        self.write_u8(value.to_le_bytes()[0]);
     }
 
     /// The length of an array, which is always the same.

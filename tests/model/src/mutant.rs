@@ -2,23 +2,40 @@
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutant {
-    NoSecondRound,
-    LiftUnchecked,
-    LiftUncheckedWhereGranted,
+    /// One random value for all attempts of a client.
     TokenReused,
+    /// A release deletes the key whoever holds it.
     UnconditionalDelete,
+    /// Validity counts from the deciding reply, not from the first send.
     ValidityFromTheEnd,
+    /// An extension sets the time to live of a key, if that is less, too.
     ExtensionShortens,
+    /// An acknowledgement counts in later rounds as well.
     AcknowledgementsAdded,
+    /// An extension is confirmed though the validity has ended meanwhile.
     LostComesBack,
+    /// A key is re-planted before q nodes have confirmed.
     PlantUnconfirmed,
-    PlantUnconfirmedAndRevive,
-    GuardOff,
-    OnlyRestartsSeen,
-    QuorumOfBlanks,
-    ReadInOnePass,
+    /// The greatest value granted is the token, though it is not on q nodes.
+    NoSecondRound,
+    /// A lift acknowledges wherever it arrives.
+    LiftUnchecked,
+    /// The same, but lifts go only to nodes whose grant was heard.
+    LiftUncheckedWhereGranted,
+    /// The hold-off is the ttl alone. The scenario says so; there is nothing else to leave out.
     HoldOffWithoutSkew,
+    /// No hold-off, by the scenario.
+    GuardOff,
+    /// Each client withholds the votes of nodes that it has seen restart, by the scenario.
+    OnlyRestartsSeen,
+    /// Extensions count nodes whose grants are withheld.
     ExtensionCountsYoung,
+    /// Not all nodes need be blank for a fresh deployment.
+    QuorumOfBlanks,
+    /// The blank nodes need not be found blank after the last of them was connected; and marks count one by one.
+    ReadInOnePass,
+    /// A node that heard of the declaration counts at once, before the others have heard of it.
+    MarkedInOneStep,
 }
 
 impl Mutant {
@@ -26,16 +43,9 @@ impl Mutant {
         matches!(self, Self::LiftUnchecked | Self::LiftUncheckedWhereGranted)
     }
 
-    pub(crate) fn revives(self) -> bool {
-        matches!(self, Self::LostComesBack | Self::PlantUnconfirmedAndRevive)
-    }
-
+    /// What is heard after the end of the validity still matters.
     pub(crate) fn outlives_validity(self) -> bool {
-        self.revives() || self == Self::ValidityFromTheEnd
-    }
-
-    pub(crate) fn plants_unconfirmed(self) -> bool {
-        matches!(self, Self::PlantUnconfirmed | Self::PlantUnconfirmedAndRevive)
+        matches!(self, Self::LostComesBack | Self::ValidityFromTheEnd)
     }
 
     /// A release may then delete what is not of its own attempt.

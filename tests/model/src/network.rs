@@ -12,7 +12,7 @@ pub(crate) struct Message {
     /// The extension that it belongs to.
     pub(crate) round: u8,
     pub(crate) ttl: u8,
-    /// A fencing candidate, token or stored value; the run in a `Mark`.
+    /// A fencing candidate, token or stored value; the run that is marked.
     pub(crate) value: u8,
     /// Of a grant: the guard let it count when it was given.
     pub(crate) counts: bool,
@@ -26,11 +26,13 @@ pub(crate) enum Kind {
     RePlant,
     Release,
     Mark,
+    Confirm,
     // Replies. Those that nobody would act on (a refusal, what becomes of a release) are left out.
     Granted,
     Lifted,
     Mine,
     Empty,
+    Marked,
 }
 
 /// Packed messages: in the order of sending where that matters, else sorted.
@@ -38,21 +40,27 @@ pub(crate) enum Kind {
 pub(crate) struct Mailbox([u16; CAPACITY]);
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Acquire,
         Self::Lift,
         Self::Extend,
         Self::RePlant,
         Self::Release,
         Self::Mark,
+        Self::Confirm,
         Self::Granted,
         Self::Lifted,
         Self::Mine,
         Self::Empty,
+        Self::Marked,
     ];
 
+    pub(crate) fn is_mark(self) -> bool {
+        matches!(self, Self::Mark | Self::Confirm)
+    }
+
     pub(crate) fn is_reply(self) -> bool {
-        matches!(self, Self::Granted | Self::Lifted | Self::Mine | Self::Empty)
+        matches!(self, Self::Granted | Self::Lifted | Self::Mine | Self::Empty | Self::Marked)
     }
 }
 

@@ -10,9 +10,9 @@ use crate::state::{Column, Node};
 pub(crate) fn execute(setup: &Setup, column: &mut Column, client: usize, request: Message) {
     let value = setup.value(client, request.attempt);
     let counts = guard::counts(setup, column, client);
-    if let Some(kind) = column.node.execute(setup, value, &request) {
+    if let Some(kind) = column.node.execute(setup, value, request) {
         let mut reply = Message::new(kind, request.attempt);
-        reply.round = request.round;
+        (reply.round, reply.value) = (request.round, request.value);
         reply.counts = counts || kind != Kind::Granted && setup.is(Mutant::ExtensionCountsYoung);
         if kind == Kind::Granted {
             reply.value = if setup.fenced() { column.node.counter } else { 1 };
@@ -22,7 +22,7 @@ pub(crate) fn execute(setup: &Setup, column: &mut Column, client: usize, request
 }
 
 impl Node {
-    fn execute(&mut self, setup: &Setup, value: u8, request: &Message) -> Option<Kind> {
+    fn execute(&mut self, setup: &Setup, value: u8, request: Message) -> Option<Kind> {
         let is_mine = self.holder == value;
         match request.kind {
             Kind::Acquire if self.holder == 0 => {
@@ -55,6 +55,10 @@ impl Node {
             }
             // Only if the run is still the one that was read.
             Kind::Mark if self.run == request.value => {
+                self.announced = self.run;
+                Some(Kind::Marked)
+            }
+            Kind::Confirm if self.run == request.value => {
                 self.marker = self.run;
                 None
             }

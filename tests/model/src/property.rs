@@ -3,6 +3,7 @@
 use crate::setup::Setup;
 use crate::state::{CLIENTS, Loss, QUORUM, State};
 
+/// One that a state can violate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Property {
     /// No two clients believe in their leases at one time. A client believes while its validity, counted by its own clock
@@ -26,7 +27,18 @@ pub enum Property {
 
 impl Property {
     pub(crate) const ALWAYS: &[Self] = &[Self::Exclusion, Self::TokenOrder, Self::LostIsSticky];
-    pub(crate) const ALL: &[Self] = &[Self::Exclusion, Self::TokenOrder, Self::LostIsSticky, Self::Covered];
+    pub(crate) const WITHOUT_RESTARTS: &[Self] =
+        &[Self::Exclusion, Self::TokenOrder, Self::LostIsSticky, Self::Covered];
+
+    pub(crate) const fn alone(self) -> &'static [Self] {
+        match self {
+            Self::Exclusion => &[Self::Exclusion],
+            Self::TokenOrder => &[Self::TokenOrder],
+            Self::LostIsSticky => &[Self::LostIsSticky],
+            Self::NoReturnAfterAnother => &[Self::NoReturnAfterAnother],
+            Self::Covered => &[Self::Covered],
+        }
+    }
 
     pub(crate) fn holds(self, setup: &Setup, state: &State) -> bool {
         let believers = || (0..CLIENTS).filter(|client| state.clients[*client].believes());

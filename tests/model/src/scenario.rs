@@ -1,104 +1,132 @@
-//! The scenarios.
+//! The searches: scenarios of the design, in which nothing may be violated.
 
-use crate::mutant::Mutant;
+use crate::attack::ATTACKS;
 use crate::property::Property;
 use crate::search::{Outcome, search};
 use crate::setup::{Boot, Fencing, Guard, Order, Setup};
 use crate::trace;
 
-/// One search: a scenario of the design, or a scenario with a wrong version of the protocol.
-#[allow(missing_debug_implementations)]
+/// One search: a scenario of the design, or of a wrong version of the protocol.
+#[derive(Debug)]
 pub struct Case {
-    /// Unique.
+    /// Its name, by which a test and the command line choose it.
     pub name: &'static str,
-    /// In a line: what is searched; of a mutant, the attack.
+    /// What is searched; of a mutant, the attack that is found.
     pub about: &'static str,
-    setup: Setup,
-    properties: &'static [Property],
-    /// x
-    pub expect: Expect,
+    /// What must come of it.
+    pub expected: Expected,
+    /// So many states that only the full search visits them all.
+    pub is_long: bool,
+    pub(crate) setup: Setup,
+    pub(crate) properties: &'static [Property],
 }
 
-/// What must come of it.
+/// What must come of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// No violation.
+pub enum Expected {
+    /// The design: no violation.
     Holds,
-    /// This violation.
+    /// A mutant that must be caught: a violation of this property.
     Violates(Property),
+    /// A mutant that is *not* caught: by this model the rule that it leaves out is a precaution.
+    HoldsWithout,
+}
+
+/// All searches, those of the design first.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+    SCENARIOS.iter().chain(ATTACKS)
 }
 
 impl Case {
-    /// Runs it.
-    pub fn run(&self, cap: usize, progress: impl FnMut(usize, usize)) -> Outcome {
+    /// The bound without `--full`; `None` where all states are visited.
+    pub fn cap(&self) -> Option<usize> {
+        self.is_long.then_some(200_000)
+    }
+
+    /// Whether the lane of tests runs it. A long scenario is searched in part there; a mutant in part proves nothing.
+    pub fn in_lane(&self) -> bool {
+        !self.is_long || self.expected == Expected::Holds
+    }
+
+    /// Searches all states, or as many as `cap`. `progress` is told the depth and the number of states now and then.
+    pub fn run(&self, cap: Option<usize>, progress: impl FnMut(usize, usize)) -> Outcome {
         search(&self.setup, self.properties, cap, progress)
     }
-    /// Trace.
+
+    /// The counterexample at the end of this path, step by step.
     pub fn trace(&self, path: &[u16]) -> String {
         trace::trace(&self.setup, path)
     }
 }
 
 const fn holds(name: &'static str, about: &'static str, setup: Setup) -> Case {
-    let properties = if setup.restarts == 0 { Property::ALL } else { Property::ALWAYS };
-    Case { name, about, setup, properties, expect: Expect::Holds }
+    // A node that forgets takes the cover from a lease; the hold-off is there to make that harmless.
+    let properties = if setup.restarts == 0 { Property::WITHOUT_RESTARTS } else { Property::ALWAYS };
+    Case { name, about, expected: Expected::Holds, is_long: false, setup, properties }
 }
 
-const B: Setup = Setup::BASE;
-const MUTEX: Setup = Setup { attempts: [2, 1], ..B };
-const EXT: Setup = Setup { extensions: [2, 0], extend_by: &[1, 3], ..B };
-const FENCE: Setup = Setup { attempts: [2, 1], fencing: Fencing::AnyClock(2), ..B };
-const PLANT: Setup = Setup { extensions: [1, 0], replant: true, restarts: 1, guard: Guard::Strict, hold_off: 2, ..B };
-const GUARD: Setup = Setup { restarts: 1, guard: Guard::Strict, hold_off: 2, ..B };
-const CLOCKS: Setup = Setup { ttl: 1, fencing: Fencing::Clocks([2, 0]), restarts: 1, guard: Guard::Strict, hold_off: 3, ticks: Some(5), ..B };
-const FRESH: Setup = Setup { declarers: [true; 2], guard: Guard::Member, boot: Boot::Fresh, ..GUARD };
-const JOIN: Setup = Setup { declarers: [true; 2], guard: Guard::Member, boot: Boot::Joining, ..GUARD };
-
-const fn mutant(name: &'static str, about: &'static str, setup: Setup, mutant: Mutant, property: Property) -> Case {
-    let properties: &'static [Property] = match property {
-        Property::Exclusion => &[Property::Exclusion],
-        Property::TokenOrder => &[Property::TokenOrder],
-        Property::LostIsSticky => &[Property::LostIsSticky],
-        Property::NoReturnAfterAnother => &[Property::NoReturnAfterAnother],
-        Property::Covered => &[Property::Covered],
-    };
-    Case { name, about, setup: Setup { mutant: Some(mutant), ..setup }, properties, expect: Expect::Violates(property) }
+pub(crate) const fn long(mut case: Case) -> Case {
+    case.is_long = true;
+    case
 }
 
+pub(crate) const fn in_order(setup: Setup) -> Setup {
+    Setup { order: Order::Fifo, ..setup }
+}
 
-const FF: Setup = Setup { order: Order::Fifo, ..FENCE };
-const P2: Setup = Setup { extensions: [2, 0], late_requests: false, order: Order::Fifo, ..PLANT };
-const NT: Setup = Setup { ticks: Some(0), ..FRESH };
-const NJ: Setup = Setup { ticks: Some(0), ..JOIN };
-
-const F1: Setup = Setup { ttl: 1, ..FF};
-const MF: Setup = Setup { order: Order::Fifo, ..MUTEX };
-const EF: Setup = Setup { order: Order::Fifo, ..EXT };
-const PF: Setup = Setup { order: Order::Fifo, late_requests: false, ..PLANT };
-/// All.
-pub const CASES: &[Case] = &[
-    holds("ext", "", EXT),
-    holds("fence-f1", "", F1),
-    holds("clocks-fifo", "", Setup { order: Order::Fifo, ticks: Some(4), ..CLOCKS}),
-    holds("clocks", "", Setup { ticks: Some(4), ..CLOCKS}),
-    holds("fresh-fifo-B", "", Setup { order: Order::Fifo, declarers: [false,true], ..NT }),
-    mutant("no-second-round", "", F1, Mutant::NoSecondRound, Property::TokenOrder),
-    mutant("lift-unchecked", "", F1, Mutant::LiftUnchecked, Property::TokenOrder),
-    mutant("lift-unchecked-granted", "", F1, Mutant::LiftUncheckedWhereGranted, Property::TokenOrder),
-    mutant("token-reused-fence1", "", Setup { ttl: 1, ..FENCE}, Mutant::TokenReused, Property::TokenOrder),
-    mutant("unconditional-delete", "", MF, Mutant::UnconditionalDelete, Property::Exclusion),
-    mutant("validity-from-the-end", "", Setup { attempts: [1,1], ..MF }, Mutant::ValidityFromTheEnd, Property::Exclusion),
-    mutant("extension-shortens", "", EF, Mutant::ExtensionShortens, Property::Exclusion),
-    mutant("acks-added", "", EF, Mutant::AcknowledgementsAdded, Property::Exclusion),
-    mutant("lost-comes-back", "", EF, Mutant::LostComesBack, Property::LostIsSticky),
-    mutant("plant-unconfirmed", "", PF, Mutant::PlantUnconfirmed, Property::Exclusion),
-    mutant("plant-unconfirmed-2", "", P2, Mutant::PlantUnconfirmed, Property::Exclusion),
-    mutant("plant-revive", "", PF, Mutant::LostComesBack, Property::NoReturnAfterAnother),
-    mutant("plant-revive-norestart", "", Setup { restarts: 0, extensions: [2, 0], ..PF}, Mutant::LostComesBack, Property::NoReturnAfterAnother),
-    mutant("plant-unc-revive-norestart", "", Setup { restarts: 0, extensions: [2, 0], ..PF}, Mutant::PlantUnconfirmedAndRevive, Property::NoReturnAfterAnother),
-    mutant("plant-young", "", P2, Mutant::ExtensionCountsYoung, Property::Exclusion),
-    mutant("guard-off", "", Setup { guard: Guard::Off, order: Order::Fifo, ..GUARD }, Mutant::GuardOff, Property::Exclusion),
-    mutant("observed", "", Setup { guard: Guard::Observed, order: Order::Fifo, ..GUARD }, Mutant::OnlyRestartsSeen, Property::Exclusion),
-    mutant("q-blank", "", Setup { order: Order::Fifo, declarers: [false,true], ..NJ }, Mutant::QuorumOfBlanks, Property::Exclusion),
-    mutant("one-pass-aging", "", Setup { order: Order::Fifo, declarers: [false,true], ttl: 1, hold_off: 1, ticks: Some(1), ..FRESH }, Mutant::ReadInOnePass, Property::Exclusion),
+/// Two attempts of A against one of B.
+pub(crate) const MUTEX: Setup = Setup { attempts: [2, 1], ..Setup::BASE };
+/// A extends twice, by less or by more than it had.
+pub(crate) const EXTENSION: Setup = Setup { extensions: [2, 0], extend_by: &[1, 3], ..Setup::BASE };
+pub(crate) const FENCING: Setup = Setup { ttl: 1, fencing: Fencing::AnyClock(2), ..MUTEX };
+/// One restart of any node at any time.
+pub(crate) const RESTART: Setup =
+    Setup { restarts: 1, late_requests: true, guard: Guard::Strict, hold_off: 2, ..Setup::BASE };
+pub(crate) const HEALING: Setup = Setup { extensions: [1, 0], replant: true, ..RESTART };
+/// In order, and what was sent to the process before the restart never reaches the one behind it.
+pub(crate) const HEALING_TWICE: Setup =
+    Setup { extensions: [2, 0], late_requests: false, ..in_order(HEALING) };
+/// A's clock is two ticks ahead of B's: the skew.
+pub(crate) const CLOCKS: Setup =
+    Setup { ttl: 1, fencing: Fencing::Clocks([2, 0]), hold_off: 3, ticks: Some(4), ..in_order(RESTART) };
+/// No time passes: all leases live, and no node grows old. It is the worst case for a declaration.
+pub(crate) const JOINING: Setup =
+    Setup { guard: Guard::Member, boot: Boot::Joining, declarers: [true, true], ticks: Some(0), ..RESTART };
+/// A may declare at any time that all nodes are fresh; B looks whether they are.
+pub(crate) const FRESH: Setup =
+    Setup { ttl: 1, hold_off: 1, boot: Boot::FreshForA, declarers: [false, true], ..in_order(JOINING) };
+pub(crate) const SCENARIOS: &[Case] = &[
+    holds("exclusion", "two attempts against one, messages in any order", Setup { ttl: 1, ..MUTEX }),
+    long(holds("exclusion-long", "the same, with a longer ttl", MUTEX)),
+    holds("exclusion-in-order", "the same, messages in order", in_order(MUTEX)),
+    holds("extension", "two extensions by less or more, in any order", EXTENSION),
+    holds("extension-in-order", "the same, messages in order", in_order(EXTENSION)),
+    holds("fencing", "two attempts against one, any clocks, in order", in_order(FENCING)),
+    long(holds("fencing-long", "the same, in any order, with a longer ttl", Setup { ttl: 2, ..FENCING })),
+    holds(
+        "fencing-extension",
+        "an extension that carries the token, any clocks, in any order",
+        Setup { ttl: 2, attempts: [1, 1], extensions: [1, 0], ..FENCING },
+    ),
+    holds("restart", "one restart; young nodes have no vote; in any order", RESTART),
+    holds("healing", "an extension that re-plants; one restart; in any order", HEALING),
+    holds("healing-twice", "two of them; one restart; in order", HEALING_TWICE),
+    long(holds("healing-any-order", "two of them, in any order", Setup { extensions: [2, 0], ..HEALING })),
+    holds("hold-off-with-skew", "clocks apart by the skew; one restart; hold-off = ttl + skew", CLOCKS),
+    long(holds(
+        "hold-off-any-order",
+        "the same, messages in any order",
+        Setup { order: Order::Any, ..CLOCKS },
+    )),
+    holds("joining", "two nodes in use, the third boots for the first time; one restart", JOINING),
+    long(holds(
+        "fresh",
+        "all nodes boot; A may declare that; B looks whether it is so; one restart; in order",
+        FRESH,
+    )),
+    long(holds(
+        "fresh-both",
+        "all nodes boot; both look whether they are fresh; one restart; no time passes",
+        Setup { boot: Boot::Fresh, ..in_order(JOINING) },
+    )),
 ];

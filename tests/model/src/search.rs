@@ -2,6 +2,7 @@
 
 use crate::fingerprint::{Seen, fingerprint};
 use crate::property::Property;
+use crate::scenario::Expected;
 use crate::setup::Setup;
 use crate::state::{NODES, State};
 use crate::step::{Step, successors};
@@ -20,6 +21,21 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// How long it took.
     pub time: Duration,
+}
+
+impl Outcome {
+    /// What is wrong with it, for a search from which this was expected.
+    pub fn fault(&self, expected: Expected) -> Option<String> {
+        match (&self.verdict, expected) {
+            (Verdict::Violated(found, _), Expected::Violates(meant)) if *found == meant => None,
+            (Verdict::Violated(found, _), _) => Some(format!("{found:?} is violated")),
+            (_, Expected::Violates(meant)) => Some(format!("a violation of {meant:?} was not found")),
+            (Verdict::Exhaustive, _) if self.held.contains(&0) => {
+                Some("a client never holds the lock: nothing is shown".to_owned())
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How a search ended.
@@ -46,10 +62,12 @@ struct Search<'a> {
 pub(crate) fn search(
     setup: &Setup,
     properties: &[Property],
-    cap: usize,
+    cap: Option<usize>,
     mut progress: impl FnMut(usize, usize),
 ) -> Outcome {
     let started = Instant::now();
+    // The predecessors are kept in 32 bits.
+    let cap = cap.unwrap_or(u32::MAX as usize);
     let mut search = Search {
         setup,
         properties,
@@ -64,8 +82,7 @@ pub(crate) fn search(
     search.add(first, (0, 0), &mut level);
     let mut depth = 0;
     while !level.is_empty() && search.violated.is_none() && search.origins.len() < cap {
-        progress(depth, search.origins.len());
-        level = search.next_level(&level, cap);
+        level = search.next_level(&level, cap, &mut |states| progress(depth, states));
         depth += 1;
     }
     let verdict = match search.violated {
@@ -77,7 +94,7 @@ pub(crate) fn search(
 }
 
 impl Search<'_> {
-    fn next_level(&mut self, level: &[State], cap: usize) -> Vec<State> {
+    fn next_level(&mut self, level: &[State], cap: usize, progress: &mut dyn FnMut(usize)) -> Vec<State> {
         let mut next = Vec::new();
         // The states of a level are the last that were added, in the same order.
         let first = self.origins.len() - level.len();
@@ -88,6 +105,9 @@ impl Search<'_> {
                 self.add(state, (origin, choice), &mut next);
                 choice += 1;
             });
+            if index % 0x4000 == 0 {
+                progress(self.origins.len());
+            }
             if self.violated.is_some() || self.origins.len() >= cap {
                 break;
             }

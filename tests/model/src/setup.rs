@@ -2,7 +2,7 @@
 
 use crate::mutant::Mutant;
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) attempts: [u8; 2],
     pub(crate) extensions: [u8; 2],
@@ -27,7 +27,7 @@ pub(crate) struct Setup {
     pub(crate) mutant: Option<Mutant>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fencing {
     Off,
     /// Each attempt proposes any of 1..=n: the clients' clocks are arbitrary.
@@ -38,7 +38,7 @@ pub(crate) enum Fencing {
 
 pub(crate) const PER_TICK: u8 = 4;
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Messages overtake each other, requests and replies alike.
     Any,
@@ -46,7 +46,7 @@ pub(crate) enum Order {
     Fifo,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
     Off,
     /// Each client counts the restarts that it has seen; the second one connects when it starts.
@@ -57,12 +57,14 @@ pub(crate) enum Guard {
     Member,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Boot {
     /// All nodes have been up for long.
     Running,
     /// All nodes were started just now.
     Fresh,
+    /// The same, and A has found that out already; it may declare it.
+    FreshForA,
     /// Two are in use, and the third is started for the first time.
     Joining,
 }

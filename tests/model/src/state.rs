@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) run: u8,
     /// The run in the membership marker; 0 where there is none.
     pub(crate) marker: u8,
+    /// The same of a declaration that is under way.
+    pub(crate) announced: u8,
     /// What is missing to the hold-off by uptime.
     pub(crate) young: u8,
 }
@@ -47,7 +49,7 @@ pub(crate) struct Node {
 /// What one client knows of one node, and what is under way between the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Link {
-    /// The fencing value that the node is known to have stored in this attempt; 0 without a grant that counts.
+    /// The fencing value that the node is known to have stored for this attempt; 0 without a grant that counts.
     pub(crate) vote: u8,
     pub(crate) ack: Ack,
     /// The hold-off after a restart that this client saw itself.
@@ -55,6 +57,7 @@ pub(crate) struct Link {
     /// The run that was read before and after all nodes were connected, for the declaration of a fresh deployment.
     pub(crate) connected: u8,
     pub(crate) blank: u8,
+    pub(crate) announced: u8,
     pub(crate) mail: Mailbox,
 }
 
@@ -102,7 +105,7 @@ pub(crate) enum Loss {
 }
 
 impl Client {
-    pub(crate) fn believes(&self) -> bool {
+    pub(crate) fn believes(self) -> bool {
         self.phase == Phase::Holding && self.left > 0
     }
 }
@@ -113,10 +116,13 @@ impl State {
         for (index, column) in columns.iter_mut().enumerate() {
             let is_new = match setup.boot {
                 Boot::Running => false,
-                Boot::Fresh => true,
+                Boot::Fresh | Boot::FreshForA => true,
                 Boot::Joining => index == NODES - 1,
             };
             column.node.run = 1;
+            if setup.boot == Boot::FreshForA {
+                (column.links[0].connected, column.links[0].blank) = (1, 1);
+            }
             column.node.marker = u8::from(!is_new);
             column.node.young = if is_new { setup.hold_off } else { 0 };
         }

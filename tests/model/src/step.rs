@@ -1,8 +1,7 @@
 //! All that can happen next in a state.
 
-use crate::mutant::Mutant;
 use crate::network::Message;
-use crate::setup::{Fencing, Setup};
+use crate::setup::Setup;
 use crate::state::{CLIENTS, NODES, Phase, State};
 use crate::{client, guard, node};
 

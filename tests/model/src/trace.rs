@@ -18,15 +18,15 @@ pub(crate) fn trace(setup: &Setup, path: &[u16]) -> String {
         let mut steps = Vec::new();
         successors(setup, &state, |step| steps.push(step));
         let step = steps.swap_remove(usize::from(*choice));
-        let told = tell(step.action, &names);
+        let told = tell(step.action, names);
         state = step.state;
         names = step.names.map(|column| names[usize::from(column)]);
-        let _ = writeln!(text, "  {:>2}. {told:<64} {}", number + 1, show(setup, &state, &names));
+        let _ = writeln!(text, "  {:>2}. {told:<64} {}", number + 1, show(setup, &state, names));
     }
     text
 }
 
-fn tell(action: Action, names: &[u8; NODES]) -> String {
+fn tell(action: Action, names: [u8; NODES]) -> String {
     match action {
         Action::Start { client, candidate: 0 } => format!("{} sends acquire to all", CLIENT[client]),
         Action::Start { client, candidate } => {
@@ -36,17 +36,15 @@ fn tell(action: Action, names: &[u8; NODES]) -> String {
         Action::Release { client } => format!("{} gives up, sends release to all", CLIENT[client]),
         Action::Read { client, column } => format!("{} finds n{} blank", CLIENT[client], names[column]),
         Action::Declare { client } => {
-            format!("{} declares a fresh deployment, sends the marks", CLIENT[client])
+            format!("{} declares a fresh deployment to all", CLIENT[client])
         }
-        Action::Deliver { client, column, message } => {
-            deliver(CLIENT[client], names[column], &message)
-        }
+        Action::Deliver { client, column, message } => deliver(CLIENT[client], names[column], message),
         Action::Restart { column } => format!("n{} restarts and has forgotten everything", names[column]),
         Action::Tick => "a tick passes".to_owned(),
     }
 }
 
-fn deliver(client: char, node: u8, message: &Message) -> String {
+fn deliver(client: char, node: u8, message: Message) -> String {
     let attempt = message.attempt + 1;
     let what = match message.kind {
         Kind::Granted => format!("granted {}", message.value),
@@ -56,7 +54,9 @@ fn deliver(client: char, node: u8, message: &Message) -> String {
         Kind::Extend => format!("extend by {} (extension {})", message.ttl, message.round),
         Kind::RePlant => format!("re-plant for {}", message.ttl),
         Kind::Lift => format!("lift to {}", message.value),
-        Kind::Mark => format!("mark of run {}", message.value),
+        Kind::Mark => format!("announcement to run {}", message.value),
+        Kind::Confirm => format!("mark of run {}", message.value),
+        Kind::Marked => format!("announcement noted by run {}", message.value),
         kind => format!("{kind:?}").to_lowercase(),
     };
     if message.kind.is_reply() {
@@ -67,7 +67,7 @@ fn deliver(client: char, node: u8, message: &Message) -> String {
 }
 
 /// `n0 A1 2` is a key of A's first attempt with two ticks to live; `#3` a counter.
-fn show(setup: &Setup, state: &State, names: &[u8; NODES]) -> String {
+fn show(setup: &Setup, state: &State, names: [u8; NODES]) -> String {
     let mut text = String::from("|");
     for name in 0..NODES {
         let Some(place) = names.iter().position(|known| usize::from(*known) == name) else { continue };
