@@ -6,6 +6,7 @@ mod cargo;
 mod clock;
 mod features;
 mod lanes;
+mod lines;
 mod lint;
 mod metadata;
 mod model;
@@ -53,6 +54,12 @@ const COMMANDS: &[Command] = &[
         run: model::run,
     },
     Command { name: "arrows", arguments: "", about: "checks which crate depends on which", run: arrows::run },
+    Command {
+        name: "lines",
+        arguments: "",
+        about: "counts the lines of code of each backend, and of what they share",
+        run: lines::run,
+    },
     Command {
         name: "tools",
         arguments: "",
