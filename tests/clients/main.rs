@@ -12,6 +12,8 @@ mod certificates;
 mod conformance;
 mod connecting;
 mod error_table;
+mod fred_handed_over;
+mod fred_kinds;
 mod late_write;
 mod network;
 mod noscript;
