@@ -14,6 +14,7 @@ mod connecting;
 mod error_table;
 mod fred_handed_over;
 mod fred_kinds;
+mod fred_quickstart;
 mod late_write;
 mod network;
 mod noscript;
