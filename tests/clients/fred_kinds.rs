@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock_core::{Backend, Capabilities, Command, Epoch, FaultKind, Redlock, Sent};
 use redlock_fred::FredNode;
 use redlock_testkit::conformance::{OnServer, assert_lock_family};
-use redlock_testkit::server::RedisServer;
+use redlock_testkit::server::{RedisServer, RespValue};
 use redlock_tests::support::*;
 
 fn node(url: &str) -> FredNode {
@@ -43,30 +43,38 @@ async fn a_database_is_its_own() {
     }
 }
 
-/// Two servers with half of the slots each, as one vote.
-///
-/// hazard: 56
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_is_one_vote() {
+/// Two servers with half of the slots each.
+async fn cluster() -> [RedisServer; 2] {
     let start = || RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
     let servers = [start(), start()];
-    let ports = servers.each_ref().map(|server| server.port().expect("a port").to_string());
-    for (server, range) in servers.iter().zip([["0", "8191"], ["8192", "16383"]]) {
-        let slots = (range[0].parse::<u16>().expect("a slot")..=range[1].parse().expect("a slot"))
-            .map(|slot| slot.to_string());
+    for (server, slots) in servers.iter().zip([0..8_192_u16, 8_192..16_384]) {
+        let slots = slots.map(|slot| slot.to_string());
         let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
         server.command(words).expect("CLUSTER ADDSLOTS");
     }
-    servers[0].command(["CLUSTER", "MEET", "127.0.0.1", &ports[1]]).expect("CLUSTER MEET");
+    let port = servers[1].port().expect("a port").to_string();
+    servers[0].command(["CLUSTER", "MEET", "127.0.0.1", &port]).expect("CLUSTER MEET");
     eventually("the cluster is up", async || {
-        servers.iter().all(|server| {
-            let info = server.command(["CLUSTER", "INFO"]).expect("CLUSTER INFO");
-            let info = info.as_text().expect("text");
-            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2")
-        })
+        let info = servers.each_ref().map(|server| text(server, &["CLUSTER", "INFO"]));
+        info.iter().all(|info| info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:2"))
     })
     .await;
-    let node = node(&format!("redis-cluster://127.0.0.1:{}", ports[0]));
+    servers
+}
+
+fn text(server: &RedisServer, words: &[&str]) -> String {
+    server.command(words).expect("a reply").as_text().expect("text").to_owned()
+}
+
+fn of_cluster(servers: &[RedisServer; 2]) -> FredNode {
+    node(&servers[0].url().replace("redis://", "redis-cluster://"))
+}
+
+/// hazard: 56
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_one_vote() {
+    let servers = cluster().await;
+    let node = of_cluster(&servers);
     assert!(node.capabilities().contains(Capabilities::LOCK | Capabilities::SLOTS));
     assert!(!node.capabilities().contains(Capabilities::DESCRIBE));
     for number in 0..32 {
@@ -88,6 +96,29 @@ async fn a_cluster_is_one_vote() {
     let error = node.execute(&describe, within(AMPLE)).await.expect_err("not of one server");
     assert_eq!((error.kind(), error.sent()), (FaultKind::Unsupported, Sent::No));
     assert!(Redlock::builder().node(node).build().is_ok());
+}
+
+/// The command that finds it out is not sent again, and the next one is sent to the new place.
+///
+/// hazard: 54
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_that_has_moved_costs_one_command() {
+    let servers = cluster().await;
+    let node = of_cluster(&servers);
+    ask(&node, inspect(&["moved"])).await;
+    let RespValue::Int(slot) = servers[0].command(["CLUSTER", "KEYSLOT", "moved"]).expect("a slot") else {
+        panic!("a number of a slot")
+    };
+    let [one, two] = &servers;
+    let (from, to) = if slot < 8_192 { (one, two) } else { (two, one) };
+    let (slot, owner) = (slot.to_string(), text(to, &["CLUSTER", "MYID"]));
+    for server in [to, from] {
+        server.command(["CLUSTER", "SETSLOT", &slot, "NODE", &owner]).expect("CLUSTER SETSLOT");
+    }
+    let error = fault(&node, acquire(&["moved"], "mine", 60_000)).await;
+    assert_eq!((error.kind(), error.sent()), (FaultKind::Closed, Sent::Maybe), "{error}");
+    assert!(granted(&ask(&node, acquire(&["moved"], "mine", 60_000)).await));
+    assert_eq!((from.keys().expect("keys"), to.keys().expect("keys")), (0, 1));
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod error_table;
 mod fred_handed_over;
 mod fred_kinds;
 mod fred_quickstart;
+mod fred_sentinel;
 mod late_write;
 mod network;
 mod noscript;
