@@ -7,6 +7,7 @@
     reason = "clippy.toml allows them in test functions, and this is what those share"
 )]
 
+mod addresses;
 mod cancel_storm;
 mod certificates;
 mod conformance;
@@ -16,7 +17,9 @@ mod fred_handed_over;
 mod fred_kinds;
 mod fred_quickstart;
 mod fred_sentinel;
+mod handed_over;
 mod late_write;
+mod loading;
 mod network;
 mod noscript;
 mod order;
