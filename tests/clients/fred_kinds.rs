@@ -31,18 +31,6 @@ async fn it_conforms_over_resp3() {
     assert_conforms(server, url).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_is_its_own() {
-    let tcp = RedisServer::start().expect("a server");
-    let socket = RedisServer::builder().unix_socket().start().expect("a server");
-    for (server, url) in [(&tcp, tcp.url() + "/3"), (&socket, socket.url() + "?db=3")] {
-        ask(&node(&url), acquire(&["a"], "mine", 60_000)).await;
-        let keyspace = server.command(["INFO", "keyspace"]).expect("INFO");
-        assert!(keyspace.as_text().expect("text").contains("db3:keys=1"), "{keyspace:?}");
-        assert_eq!(server.keys().expect("keys"), 0);
-    }
-}
-
 /// Two servers with half of the slots each.
 async fn cluster() -> [RedisServer; 2] {
     let start = || RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
