@@ -20,6 +20,7 @@ mod fred_sentinel;
 mod handed_over;
 mod late_write;
 mod loading;
+mod mixed_quorum;
 mod network;
 mod noscript;
 mod order;

@@ -44,7 +44,8 @@
 //!
 //! A cluster is one vote, and no more reliable than one server: its replicas may learn of a lock too late to keep it through
 //! a failover. It claims [`Capabilities::SLOTS`](redlock_core::Capabilities::SLOTS), and answers no admin commands, which are
-//! about one server. When a slot has moved, the command that finds it out fails and the next one is sent to the new place:
+//! about one server; so a `Redlock` with such a node has to be built with
+//! [`RestartGuard::Off`](redlock_core::RestartGuard::Off). When a slot has moved, the command that finds it out fails and the next one is sent to the new place:
 //! to fred, following `MOVED` is a further attempt.
 
 mod builder;
