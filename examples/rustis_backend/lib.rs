@@ -109,7 +109,11 @@ impl Backend for RustisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK
+            | Capabilities::FENCE
+            | Capabilities::SCAN
+            | Capabilities::DESCRIBE
+            | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
