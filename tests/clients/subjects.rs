@@ -16,6 +16,7 @@ use redlock_core::{
 use redlock_fred::FredNode;
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
+use redlock_tests::support::AMPLE;
 use tokio::time::Instant;
 
 use super::certificates;
@@ -149,7 +150,9 @@ impl Subject for RedisTls {
 
     async fn connect(_server: &RedisServer, url: String) -> Node {
         let url = url.replace("redis://", "rediss://");
-        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+        // A server that loads takes part in a handshake only now and then.
+        let builder = RedisNode::builder(url).tls(certificates::trusting()).connect_timeout(AMPLE);
+        Node::of(builder.build().expect("a node"))
     }
 }
 
