@@ -1,10 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use redlock_core::{Key, KeyState, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock};
+use redlock_core::{
+    Clock, Key, KeyState, LockValue, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock, Ttl,
+};
 use redlock_memory::MemoryNode;
 use redlock_testkit::{FaultyLink, Plan};
 
 use super::ms;
+use super::wall::{NOON, Wall};
 
 pub(crate) type Link = FaultyLink<MemoryNode>;
 
@@ -24,6 +28,16 @@ impl Cluster {
         Self { links: MemoryNode::cluster_on(TokioClock::new(), nodes).into_iter().map(Link::new).collect() }
     }
 
+    /// Nodes whose wall clocks say this when they are built.
+    pub(crate) fn with_wall_clocks(times: &[Duration]) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::new());
+        let nodes = times.iter().zip(1..).map(|(time, number)| {
+            let node = MemoryNode::builder(format!("memory-{number}"));
+            Link::new(node.clock(Arc::clone(&clock)).unix_time(*time).build())
+        });
+        Self { links: nodes.collect() }
+    }
+
     /// The same nodes behind links of their own, for a client with other connections.
     pub(crate) fn other_links(&self) -> Self {
         Self { links: self.links.iter().map(|link| Link::new(link.inner().clone())).collect() }
@@ -38,6 +52,7 @@ impl Cluster {
         Redlock::builder()
             .nodes(self.links.clone())
             .clock(TokioClock::new())
+            .wall_clock(Wall::at(NOON))
             .entropy(SeededEntropy::new(name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte))))
             .holder_name(name)
             .ttl(TTL)
@@ -93,6 +108,26 @@ impl Cluster {
             KeyState::Free | KeyState::Foreign { .. } => Duration::ZERO,
         };
         self.links.iter().map(remaining).collect()
+    }
+
+    /// The fencing counter of each node; 0 where it has none.
+    pub(crate) fn counters(&self, resource: &str) -> Vec<u64> {
+        let key = Key::new(format!("redlock:{resource}")).fence();
+        let number = |link: &Link| match link.inner().peek(&key) {
+            KeyState::Held { value, .. } => {
+                std::str::from_utf8(value.as_bytes()).expect("digits").parse().expect("a number")
+            }
+            KeyState::Foreign { .. } | KeyState::Free => 0,
+        };
+        self.links.iter().map(number).collect()
+    }
+
+    /// Sets the fencing counter of each node.
+    pub(crate) fn set_counters(&self, resource: &str, numbers: &[u64]) {
+        let key = Key::new(format!("redlock:{resource}")).fence();
+        for (link, number) in self.links.iter().zip(numbers) {
+            link.inner().insert(&key, LockValue::from_bytes(number.to_string().into_bytes()), Some(Ttl::DAY));
+        }
     }
 
     /// Long enough for every roll-back and straggler to end, and far below the ttl.
