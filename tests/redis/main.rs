@@ -14,6 +14,7 @@ mod cut_link;
 mod describe;
 mod differential;
 mod duplicate_servers;
+mod fencing;
 mod huge_input;
 mod leaks;
 mod nodes_in_turn;
