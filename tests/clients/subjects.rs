@@ -6,9 +6,14 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::{Config, ReconnectPolicy};
+use fred::types::{Builder, ConnectHandle};
 use redlock_core::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
+use redlock_fred::FredNode;
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
 use tokio::time::Instant;
@@ -24,6 +29,10 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn of(backend: impl Backend) -> Self {
         Self { backend: Arc::new(backend), _kept: None }
+    }
+
+    pub(crate) fn keeping(backend: impl Backend, kept: impl Any + Send + Sync) -> Self {
+        Self { backend: Arc::new(backend), _kept: Some(Box::new(kept)) }
     }
 }
 
@@ -96,6 +105,40 @@ impl Subject for RedisUrl {
     }
 }
 
+/// From a `redis::Client`.
+pub(crate) struct RedisClient;
+
+impl Subject for RedisClient {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let client = redis::Client::open(url).expect("a client");
+        Node::of(RedisNode::builder(client).build().expect("a node"))
+    }
+}
+
+/// From a `redis::aio::MultiplexedConnection` as the client makes it: its channel takes 50 commands.
+///
+/// It never reconnects, so it stands in the first list only: `ended_connection` shows what it does instead.
+pub(crate) struct RedisConnection;
+
+impl Subject for RedisConnection {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let client = redis::Client::open(&*url).expect("a client");
+        let connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        Node::of(RedisNode::builder(connection).name(url).build().expect("a node"))
+    }
+}
+
+/// From a pool of `deadpool-redis`.
+pub(crate) struct RedisPool;
+
+impl Subject for RedisPool {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let pool = deadpool_redis::Config::from_url(&*url);
+        let pool = pool.create_pool(Some(deadpool_redis::Runtime::Tokio1)).expect("a pool");
+        Node::of(RedisNode::builder(pool).name(url).build().expect("a node"))
+    }
+}
+
 /// `RedisNode::from_url` of a `rediss://` URL.
 pub(crate) struct RedisTls;
 
@@ -110,12 +153,56 @@ impl Subject for RedisTls {
     }
 }
 
+/// `FredNode::from_url`.
+pub(crate) struct FredUrl;
+
+impl Subject for FredUrl {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        Node::of(FredNode::from_url(url).expect("a node"))
+    }
+}
+
+/// `FredNode::from_client`, of a client that replays commands by its own settings, as fred's clients do.
+pub(crate) struct FredClient;
+
+impl Subject for FredClient {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let (client, driver) = fred_client(&url);
+        Node::keeping(FredNode::from_client(client).expect("a node"), driver)
+    }
+}
+
+/// A client with fred's own settings but for those without which it would not come back, and what drives it.
+pub(crate) fn fred_client(url: &str) -> (Client, Driver) {
+    let mut config = Config::from_url(url).expect("a configuration");
+    config.fail_fast = false;
+    let mut builder = Builder::from_config(config);
+    let client =
+        builder.set_policy(ReconnectPolicy::new_exponential(0, 1, 250, 2)).build().expect("a client");
+    let driver = Driver(client.connect());
+    (client, driver)
+}
+
+/// Ends what drives a client of fred.
+pub(crate) struct Driver(ConnectHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs each test on every subject.
 macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_connection: RedisConnection,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }
@@ -125,7 +212,11 @@ macro_rules! each_healing_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }
@@ -135,7 +226,11 @@ macro_rules! each_lazy_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
         ] [$($test),+]);
     };
 }

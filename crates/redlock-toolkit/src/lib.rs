@@ -9,6 +9,12 @@ pub mod memory {
     pub use redlock_memory::*;
 }
 
+/// Nodes reached by the `fred` crate.
+#[cfg(feature = "fred")]
+pub mod fred {
+    pub use redlock_fred::*;
+}
+
 /// Nodes reached by the `redis` crate.
 #[cfg(feature = "redis-rs")]
 pub mod redis_rs {

@@ -68,4 +68,16 @@ pub(super) const TREES: &[Tree] = &[
         options: &[],
         reason: "a bare `cargo run --example quickstart` compiles nothing that it does not use",
     },
+    Tree {
+        of: &["redlock-toolkit"],
+        without: &["fred", "redlock-fred"],
+        options: &["--edges", "normal,build", "--features", "redis-rs"],
+        reason: "nobody who uses one client compiles the other",
+    },
+    Tree {
+        of: &["redlock-toolkit"],
+        without: &["redis", "redlock-redis-rs"],
+        options: &["--edges", "normal,build", "--features", "fred"],
+        reason: "nobody who uses one client compiles the other",
+    },
 ];

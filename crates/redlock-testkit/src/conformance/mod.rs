@@ -28,6 +28,7 @@ mod bench;
 mod contract;
 mod data;
 mod fence;
+mod fenced_store;
 mod harness;
 mod lease;
 mod network;
@@ -45,6 +46,7 @@ use redlock_core::{Entropy, OsEntropy};
 
 use bench::{Bench, Check, Stop};
 
+pub use fenced_store::fenced_store;
 pub use harness::{Harness, OnMemory, Plain, Plant};
 pub use network::NetworkHarness;
 pub use on_server::OnServer;
