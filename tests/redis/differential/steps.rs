@@ -55,16 +55,16 @@ pub(super) struct Roller {
 
 impl Roller {
     pub(super) fn step(&mut self) -> Step {
-        Step::Command(match self.dice.below(41) {
+        Step::Command(match self.dice.below(44) {
             0..12 => LockCommand::Acquire(self.acquire()),
             12..19 => LockCommand::Extend(self.extend()),
             19..21 => LockCommand::RePlant(self.re_plant()),
             21..27 => LockCommand::Lift(self.lift()),
             27..32 => self.release(),
-            32..34 => LockCommand::Inspect(Inspect::new(self.keys())),
-            34 => LockCommand::Inspect(Inspect::new(self.counters())),
-            35 => LockCommand::Evict(Evict::new(self.keys())),
-            36..39 => return self.plant_counter(),
+            32..36 => LockCommand::Inspect(Inspect::new(self.keys())),
+            36 => LockCommand::Inspect(Inspect::new(self.counters())),
+            37 => LockCommand::Evict(Evict::new(self.keys())),
+            38..41 => return self.plant_counter(),
             _ => return self.plant(),
         })
     }
