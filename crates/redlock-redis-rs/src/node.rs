@@ -84,7 +84,11 @@ impl Backend for RedisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK
+            | Capabilities::FENCE
+            | Capabilities::SCAN
+            | Capabilities::DESCRIBE
+            | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redlock_core::{
-    Clock, Key, KeyState, LockValue, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock, Ttl,
+    Clock, Command, Key, KeyState, LockValue, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy,
+    TokioClock, Ttl,
 };
 use redlock_memory::MemoryNode;
 use redlock_testkit::{FaultyLink, Plan};
@@ -36,6 +37,13 @@ impl Cluster {
             Link::new(node.clock(Arc::clone(&clock)).unix_time(*time).build())
         });
         Self { links: nodes.collect() }
+    }
+
+    /// The same, with every node known as a member of the deployment: not its first boot.
+    pub(crate) async fn in_use(nodes: usize) -> Self {
+        let cluster = Self::of(nodes);
+        assert!(cluster.client("the first").verify_nodes().await.is_sound());
+        cluster
     }
 
     /// The same nodes behind links of their own, for a client with other connections.
@@ -82,6 +90,12 @@ impl Cluster {
         logs.filter(|delivery| delivery.command.name() == command).count()
     }
 
+    /// How many commands about locks have reached that node.
+    pub(crate) fn lock_commands(&self, node: usize) -> usize {
+        let log = self.links[node].log();
+        log.iter().filter(|delivery| matches!(delivery.command, Command::Lock(_))).count()
+    }
+
     /// How many commands were sent, those on their way included.
     pub(crate) fn sent(&self) -> usize {
         self.links.iter().map(|link| link.log().len() + link.pending()).sum()
@@ -98,6 +112,12 @@ impl Cluster {
             KeyState::Free => String::new(),
         };
         self.links.iter().map(name).collect()
+    }
+
+    /// The same, when all that was under way is over.
+    pub(crate) async fn quiet_holders(&self, resource: &str) -> Vec<String> {
+        self.quiet().await;
+        self.holders(resource)
     }
 
     /// How long each node keeps the key.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redlock_core::{
-    ConfigError, Holder, Key, KeyFormat, KeyState, LockGuard, LockTicket, Redlock, SeededEntropy, TokioClock,
+    ConfigError, Holder, Key, KeyFormat, KeyState, LockGuard, LockTicket, Redlock, RestartGuard,
+    SeededEntropy, TokioClock,
 };
 use redlock_memory::MemoryNode;
 
@@ -138,6 +139,8 @@ impl Client {
             .ttl(times.ttl)
             .node_timeout(times.node_timeout)
             .retry(times.retry)
+            // Nodes keep their data here, and may be dead from the beginning.
+            .restart_guard(RestartGuard::Off)
             .holder(Some(Holder::named(name(number))))
             .clock(clock)
             .entropy(SeededEntropy::new(plan.rng.next()))
