@@ -197,7 +197,8 @@ async fn a_fenced_lock_over_a_node_without_counters_sends_nothing_and_names_it()
     let all = Capabilities::LOCK | Capabilities::FENCE;
     let able = [all, Capabilities::LOCK, all];
     let nodes = able.into_iter().zip(cluster.links.iter().cloned()).map(|(can, link)| Claiming(can, link));
-    let client = Redlock::builder().nodes(nodes).clock(redlock_core::TokioClock::new()).build().unwrap();
+    let builder = Redlock::builder().nodes(nodes).restart_guard(RestartGuard::Off);
+    let client = builder.clock(redlock_core::TokioClock::new()).build().unwrap();
     match client.acquire("x").fenced().await {
         Err(AcquireError::Config(error)) => {
             assert_eq!(error.parameter(), Parameter::Nodes);
@@ -219,7 +220,8 @@ async fn a_counter_in_another_slot_than_its_key_sends_nothing() {
     let cluster = Cluster::of(3);
     let claims = Capabilities::LOCK | Capabilities::FENCE | Capabilities::SLOTS;
     let slotted = cluster.links.iter().cloned().map(|link| Claiming(claims, link));
-    let client = Redlock::builder().nodes(slotted).clock(redlock_core::TokioClock::new()).build().unwrap();
+    let builder = Redlock::builder().nodes(slotted).restart_guard(RestartGuard::Off);
+    let client = builder.clock(redlock_core::TokioClock::new()).build().unwrap();
     match client.acquire("a}b").fenced().await {
         Err(AcquireError::Config(error)) => assert_eq!(error.parameter(), Parameter::Resources),
         other => panic!("{other:?}"),

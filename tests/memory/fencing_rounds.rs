@@ -7,8 +7,9 @@ use tokio::time::{Instant, sleep};
 use crate::support::{Cluster, NOON, Recorder, TTL, VALIDITY, first_polls, micros, ms};
 
 /// Nodes whose counters are that far ahead of every clock.
-fn apart(ahead: &[u64]) -> Cluster {
+async fn apart(ahead: &[u64]) -> Cluster {
     let cluster = Cluster::with_wall_clocks(&vec![NOON; ahead.len()]);
+    assert!(cluster.client("the first").verify_nodes().await.is_sound());
     cluster.set_counters("x", &ahead.iter().map(|ahead| later(*ahead)).collect::<Vec<_>>());
     cluster
 }
@@ -25,7 +26,7 @@ async fn fenced(cluster: &Cluster) -> FencedGuard {
 /// hazard: 27
 #[tokio::test(start_paused = true)]
 async fn nodes_that_differ_are_lifted_to_the_highest_of_a_quorum() {
-    let (cluster, events) = (apart(&[10, 30, 20]), Recorder::default());
+    let (cluster, events) = (apart(&[10, 30, 20]).await, Recorder::default());
     let client = cluster.builder("a").observer(events.clone()).build().unwrap();
     let guard = client.acquire("x").fenced().await.unwrap();
     assert_eq!(guard.fencing_token().get(), later(31));
@@ -38,7 +39,7 @@ async fn nodes_that_differ_are_lifted_to_the_highest_of_a_quorum() {
 /// hazard: 27
 #[tokio::test(start_paused = true)]
 async fn a_straggler_that_stored_more_does_not_change_the_token() {
-    let cluster = apart(&[10, 20, 90]);
+    let cluster = apart(&[10, 20, 90]).await;
     cluster.links[2].once("acquire", Plan::new().delay(ms(40)));
     let guard = fenced(&cluster).await;
     assert_eq!(guard.fencing_token().get(), later(21));
@@ -54,7 +55,7 @@ async fn a_straggler_that_stored_more_does_not_change_the_token() {
 #[tokio::test(start_paused = true)]
 async fn a_straggler_makes_up_for_a_node_that_dies_between_the_rounds() {
     for third in [90, 5] {
-        let cluster = apart(&[10, 20, third]);
+        let cluster = apart(&[10, 20, third]).await;
         cluster.links[0].once("lift", Plan::new().lose_command());
         cluster.links[2].once("acquire", Plan::new().delay(ms(40)));
         let guard = fenced(&cluster).await;
@@ -67,7 +68,7 @@ async fn a_straggler_makes_up_for_a_node_that_dies_between_the_rounds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_validity_counts_from_before_the_first_round() {
-    let cluster = apart(&[10, 20, 30]);
+    let cluster = apart(&[10, 20, 30]).await;
     cluster.once("acquire", &Plan::new().reply_delay(ms(20)));
     cluster.once("lift", &Plan::new().delay(ms(30)));
     assert_eq!(fenced(&cluster).await.remaining(), VALIDITY - ms(50));
@@ -75,7 +76,7 @@ async fn the_validity_counts_from_before_the_first_round() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_round_that_ends_after_the_validity_is_lost() {
-    let cluster = apart(&[10, 20, 30]);
+    let cluster = apart(&[10, 20, 30]).await;
     cluster.once("acquire", &Plan::new().reply_delay(ms(500)));
     cluster.once("lift", &Plan::new().reply_delay(ms(490)));
     let client = cluster.client("a");
@@ -88,7 +89,7 @@ async fn a_second_round_that_ends_after_the_validity_is_lost() {
 /// hazard: 6
 #[tokio::test(start_paused = true)]
 async fn a_second_round_that_is_lost_is_rolled_back_and_tried_again() {
-    let cluster = apart(&[10, 20, 30]);
+    let cluster = apart(&[10, 20, 30]).await;
     let started = Instant::now();
     cluster.once("lift", &Plan::new().lose_reply());
     let error = cluster.client("a").try_acquire("x").fenced().await.expect_err("no quorum has the token");
@@ -107,7 +108,7 @@ async fn a_second_round_that_is_lost_is_rolled_back_and_tried_again() {
 /// hazard: 27
 #[tokio::test(start_paused = true)]
 async fn a_lock_that_is_gone_in_the_second_round_is_lost() {
-    let cluster = apart(&[10, 20, 30]);
+    let cluster = apart(&[10, 20, 30]).await;
     cluster.once("lift", &Plan::new().delay(ms(20)));
     let client = cluster.client("a");
     let taken = async {
@@ -131,7 +132,7 @@ async fn a_lock_that_is_gone_in_the_second_round_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_fenced_acquisition_dropped_after_any_poll_leaves_every_node_free() {
     for polls in 0.. {
-        let cluster = apart(&[10, 20, 30, 40, 50]);
+        let cluster = apart(&[10, 20, 30, 40, 50]).await;
         for (link, number) in cluster.links.iter().zip(0..) {
             link.always(Plan::new().delay(ms(number)).reply_delay(ms(2 * number)));
         }
@@ -154,7 +155,7 @@ async fn a_fenced_acquisition_dropped_after_any_poll_leaves_every_node_free() {
 #[tokio::test(start_paused = true)]
 async fn a_fenced_acquisition_cancelled_at_any_time_leaves_every_node_free() {
     for millis in 0..30 {
-        let cluster = apart(&[10, 20, 30]);
+        let cluster = apart(&[10, 20, 30]).await;
         cluster.once("acquire", &Plan::new().reply_delay(ms(10)));
         cluster.once("lift", &Plan::new().delay(ms(10)));
         let client = cluster.client("a");
