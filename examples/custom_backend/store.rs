@@ -36,7 +36,7 @@ impl Backend for FileStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK
+        Capabilities::LOCK | Capabilities::DURABLE
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {

@@ -109,7 +109,8 @@ impl Backend for RustisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
+        let about_itself = Capabilities::DESCRIBE | Capabilities::MEMBER;
+        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | about_itself
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {

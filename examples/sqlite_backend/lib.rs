@@ -123,7 +123,7 @@ impl Backend for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK
+        Capabilities::LOCK | Capabilities::DURABLE
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
