@@ -10,12 +10,12 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::known::Said;
-use super::members::News;
+use super::members::{News, Run, ToMark};
 use crate::quorum::InFlight;
 use crate::shared::{Shared, deadline};
 use crate::{
-    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Description, Epoch, Event, FaultKind,
-    Marker, Membership, Moment, NodeId, Reply, Sent, Ttl,
+    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Claim, Description, Epoch, Event,
+    FaultKind, Marker, Membership, Moment, NodeId, Reply, Sent, Ttl,
 };
 
 impl Shared {
@@ -139,11 +139,21 @@ impl Question {
             self.described(node, at, limit).await.map_err(|(error, command)| (node, error, command))?;
         let news = shared.members.learn(node, said, shared.now());
         shared.tell(node, &news);
-        let marks = shared.members.to_mark(node, shared.now(), limit);
-        self.nodes = marks.iter().map(|(node, ..)| *node).chain(self.nodes.iter().copied()).collect();
-        self.nodes.sort_unstable();
-        self.nodes.dedup();
-        self.mark(marks, limit).await.map_err(|(node, error)| (node, error, "mark"))
+        match shared.members.to_mark(node, shared.now(), limit) {
+            ToMark::Nothing => Ok(()),
+            ToMark::One(run) => {
+                self.mark(vec![run], limit).await.map_err(|(node, error)| (node, error, "mark"))
+            }
+            ToMark::New(all) => {
+                self.nodes.extend(all.iter().map(|(node, ..)| *node));
+                self.nodes.sort_unstable();
+                self.nodes.dedup();
+                if self.claim(&all, limit).await? {
+                    self.mark(all, limit).await.map_err(|(node, error)| (node, error, "mark"))?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Both questions go over the same connection at once.
@@ -176,42 +186,69 @@ impl Question {
                 if reply.epoch != epoch {
                     return Err((moved(), "read-member"));
                 }
-                membership(reply).map_err(|error| (error, "read-member"))?
+                reply.into_admin().and_then(membership).map_err(|error| (error, "read-member"))?
             }
         };
-        let Membership { marker, sets } = membership;
-        Ok(Said { epoch, at, description, marker, sets, sets_at: shared.now() })
+        let Membership { marker, sets, claims } = membership;
+        Ok(Said { epoch, at, description, marker, sets, sets_at: shared.now(), claims })
+    }
+
+    /// Before a new deployment is marked: whether all nodes are still blank now that all are known, and whether all have noted
+    /// that they are claimed, so that nobody else finds them blank from here on.
+    ///
+    /// Without the second look, a node that was found blank may have come into use meanwhile, and the last one may have restarted
+    /// under a lease. Without the claims, a node that was marked and counted could restart, and would be found blank together
+    /// with those that the marks have not reached yet. Both were found by the exhaustive model.
+    async fn claim(&self, all: &[Run], limit: Duration) -> Result<bool, Failure> {
+        let shared = &self.shared;
+        for (node, epoch, reply) in self.each(to_all(all, |_| AdminCommand::ReadMember), limit).await {
+            let stands = reply.and_then(membership).map_err(|error| (node, error, "read-member"))?;
+            let news = shared.members.read_again(node, epoch, stands, shared.now());
+            shared.tell(node, &news);
+        }
+        if !shared.members.are_new(all) {
+            return Ok(false);
+        }
+        let claimant = self.fresh_id().map_err(|error| (0, error, "claim"))?;
+        let claim = |run_id: &str| Claim::new(run_id, claimant.clone());
+        let claims = to_all(all, |run_id| AdminCommand::Claim(claim(run_id)));
+        let mut noted = Ok(true);
+        for (node, _, reply) in self.each(claims, limit).await {
+            match reply.and_then(|reply| claimed(&reply)) {
+                Ok(true) => {}
+                Ok(false) => noted = Err((node, moved(), "claim")),
+                Err(error) => noted = Err((node, for_the_guard(&error), "claim")),
+            }
+        }
+        if noted.is_err() {
+            let given_up = to_all(all, |run_id| AdminCommand::Claim(claim(run_id).given_up()));
+            // Where this is lost, the nodes count when the hold-off is over.
+            drop(self.each(given_up, limit).await);
+            for (node, ..) in all {
+                shared.members.doubt(*node);
+            }
+        }
+        noted
     }
 
     /// Marks one node, or all of a new deployment: these count when all are marked, over the connections over which they were
     /// described; otherwise all are read again.
-    async fn mark(
-        &self,
-        marks: Vec<(usize, Epoch, String)>,
-        limit: Duration,
-    ) -> Result<(), (usize, BackendError)> {
+    async fn mark(&self, runs: Vec<Run>, limit: Duration) -> Result<(), (usize, BackendError)> {
         let shared = &self.shared;
-        let mut written = Vec::with_capacity(marks.len());
-        let mut calls: Vec<(usize, Epoch, InFlight)> = Vec::with_capacity(marks.len());
-        for (node, epoch, run_id) in marks {
+        let mut marks = Vec::with_capacity(runs.len());
+        for (node, epoch, run_id) in runs {
             let marker = Marker {
                 run_id,
                 node_id: self.fresh_id().map_err(|error| (node, error))?,
                 max_ttl: shared.members.own_max_ttl(),
                 durability: shared.members.durability(node),
             };
-            let command = AdminCommand::Mark(marker).into();
-            let mut call = shared.nodes.send_to([node], command, deadline(limit));
-            call.launch().await;
-            calls.push((node, epoch, call));
+            marks.push((node, epoch, AdminCommand::Mark(marker)));
         }
+        let mut written = Vec::with_capacity(marks.len());
         let mut failed = Ok(());
-        for (node, epoch, mut call) in calls {
-            let marked = answer(&mut call).await.and_then(|reply| {
-                let same = reply.epoch == epoch;
-                marked(reply)?.filter(|_| same).ok_or_else(moved)
-            });
-            match marked {
+        for (node, epoch, reply) in self.each(marks, limit).await {
+            match reply.and_then(marked).and_then(|marker| marker.ok_or_else(moved)) {
                 Ok(marker) => written.push((node, epoch, marker)),
                 Err(error) => {
                     shared.members.doubt(node);
@@ -224,6 +261,28 @@ impl Question {
             Err(_) => written.iter().for_each(|(node, ..)| shared.members.doubt(*node)),
         }
         failed
+    }
+
+    /// Sends each node its command, and waits for all answers. One over another connection is none.
+    async fn each(
+        &self,
+        commands: Vec<(usize, Epoch, AdminCommand)>,
+        limit: Duration,
+    ) -> Vec<(usize, Epoch, Result<AdminReply, BackendError>)> {
+        let mut calls = Vec::new();
+        for (node, epoch, command) in commands {
+            let mut call = self.shared.nodes.send_to([node], command.into(), deadline(limit));
+            call.launch().await;
+            calls.push((node, epoch, call));
+        }
+        let mut answers = Vec::with_capacity(calls.len());
+        for (node, epoch, mut call) in calls {
+            let reply = answer(&mut call).await;
+            let same =
+                reply.and_then(|reply| if reply.epoch == epoch { reply.into_admin() } else { Err(moved()) });
+            answers.push((node, epoch, same));
+        }
+        answers
     }
 
     fn fresh_id(&self) -> Result<NodeId, BackendError> {
@@ -269,6 +328,10 @@ impl Drop for Keeper {
     }
 }
 
+fn to_all(all: &[Run], command: impl Fn(&str) -> AdminCommand) -> Vec<(usize, Epoch, AdminCommand)> {
+    all.iter().map(|(node, epoch, run_id)| (*node, *epoch, command(run_id))).collect()
+}
+
 async fn answer(call: &mut InFlight) -> Result<Reply, BackendError> {
     match call.next().await {
         Some((_, reply)) => reply,
@@ -283,15 +346,22 @@ fn described(reply: Reply) -> Result<Description, BackendError> {
     }
 }
 
-fn membership(reply: Reply) -> Result<Membership, BackendError> {
-    match reply.into_admin()? {
+fn membership(reply: AdminReply) -> Result<Membership, BackendError> {
+    match reply {
         AdminReply::Member(membership) => Ok(membership),
         _ => Err(BackendError::protocol("not an answer to the reading of a marker")),
     }
 }
 
-fn marked(reply: Reply) -> Result<Option<Marker>, BackendError> {
-    match reply.into_admin()? {
+fn claimed(reply: &AdminReply) -> Result<bool, BackendError> {
+    match reply {
+        AdminReply::Claimed(noted) => Ok(*noted),
+        _ => Err(BackendError::protocol("not an answer to a claim")),
+    }
+}
+
+fn marked(reply: AdminReply) -> Result<Option<Marker>, BackendError> {
+    match reply {
         AdminReply::Marked(marker) => Ok(marker),
         _ => Err(BackendError::protocol("not an answer to the writing of a marker")),
     }
@@ -312,7 +382,7 @@ fn moved() -> BackendError {
 /// A user who may not read or write the marker is to know for what it is wanted.
 fn for_the_guard(error: &BackendError) -> BackendError {
     let why = format!(
-        "{} (the restart guard keeps {{redlock}}:member and {{redlock}}:configs on each node; grant the keys, or choose \
+        "{} (the restart guard keeps {{redlock}}:member, {{redlock}}:claims and {{redlock}}:configs on each node; grant the keys, or choose \
          RestartGuard::Off)",
         error.message()
     );

@@ -15,8 +15,8 @@ use crate::options::Limits;
 use crate::quorum::{Nodes, Quorum};
 use crate::verify::Verification;
 use crate::{
-    AnnouncedSet, BackendError, Capabilities, Epoch, FaultKind, Marker, Moment, NodeProblem, NodeSet,
-    RestartGuard, Sent, Withheld,
+    AnnouncedSet, BackendError, Capabilities, Epoch, FaultKind, Marker, Membership, Moment, NodeProblem,
+    NodeSet, RestartGuard, Sent, Withheld,
 };
 
 /// How old what is known of a node whose votes are withheld may be.
@@ -60,6 +60,18 @@ pub(super) enum Worth {
         /// Whether it counts at once when the other nodes turn out to be new, too.
         may_be_fresh: bool,
     },
+}
+
+/// A node's run, by the connection over which it was told.
+pub(super) type Run = (usize, Epoch, String);
+
+/// On which nodes a marker is to be written.
+pub(super) enum ToMark {
+    Nothing,
+    /// On this one, which counts when it is marked.
+    One(Run),
+    /// On all, which are a new deployment.
+    New(Vec<Run>),
 }
 
 /// What is to be told and done after an answer.
@@ -255,29 +267,26 @@ impl Members {
 
     /// What is to be written on which nodes: on this one, which counts when it is marked; or on all, which are new. The nodes
     /// of a new deployment count as being asked from here on.
-    pub(super) fn to_mark(&self, node: usize, now: Moment, limit: Duration) -> Vec<(usize, Epoch, String)> {
+    pub(super) fn to_mark(&self, node: usize, now: Moment, limit: Duration) -> ToMark {
         let mut guard = self.state();
         let state = &mut *guard;
         let hold_off = self.hold_off_of(state);
-        let Some(known) = state.known.get(node).filter(|_| self.guards(node)) else { return Vec::new() };
-        let Some(said) = &known.said else { return Vec::new() };
+        let Some(known) = state.known.get(node).filter(|_| self.guards(node)) else { return ToMark::Nothing };
+        let Some(said) = &known.said else { return ToMark::Nothing };
         match known.judge(self.guard, hold_off, now) {
-            Some(_) if self.is_marked(said) => Vec::new(),
+            Some(_) if self.is_marked(said) => ToMark::Nothing,
             Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => {
-                said.run_id().map(|run| (node, said.epoch, run)).into_iter().collect()
+                said.run_id().map_or(ToMark::Nothing, |run| ToMark::One((node, said.epoch, run)))
             }
             Some(Judgement::Blank(by)) if by.may_be_fresh() => self.fresh(state, (node, now, limit)),
-            Some(Judgement::Blank(_)) | None => Vec::new(),
+            Some(Judgement::Blank(_)) | None => ToMark::Nothing,
         }
     }
 
-    /// All nodes, where all have answered on their present connections, not long ago, and none counts: nobody has ever
-    /// locked anything there that is still held. One that is missing may be in use, together with any of these.
-    fn fresh(
-        &self,
-        state: &mut State,
-        (asker, now, limit): (usize, Moment, Duration),
-    ) -> Vec<(usize, Epoch, String)> {
+    /// All nodes, where all have answered on their present connections, not long ago, none counts, and nobody is about to declare
+    /// them new: nobody has ever locked anything there that is still held. One that is missing may be in use, together with any
+    /// of these.
+    fn fresh(&self, state: &mut State, (asker, now, limit): (usize, Moment, Duration)) -> ToMark {
         let recent = limit.saturating_mul(4).max(RE_READ);
         let blank = (0..self.nodes.len()).filter_map(|node| {
             let known = state.known.get(node).filter(|known| node == asker || !known.asking)?;
@@ -285,20 +294,42 @@ impl Members {
             let recent = now.saturating_since(said.at) <= recent;
             let judged = known.judge(self.guard, self.hold_off_of(state), now);
             let blank = matches!(judged, Some(Judgement::Blank(by)) if by.may_be_fresh());
-            (recent && blank).then(|| Some((node, said.epoch, said.run_id()?)))?
+            (recent && blank && !said.is_claimed()).then(|| Some((node, said.epoch, said.run_id()?)))?
         });
         let blank: Vec<_> = blank.collect();
         let quorum = mutants::active(Mutant::QuorumOfBlankNodesIsFresh);
         let enough = if quorum { self.nodes.quorum().needed() } else { self.nodes.len() };
         if self.guard != RestartGuard::Member || blank.len() < enough {
-            return Vec::new();
+            return ToMark::Nothing;
         }
         for (node, ..) in &blank {
             if let Some(known) = state.known.get_mut(*node) {
                 known.asking = true;
             }
         }
-        blank
+        ToMark::New(blank)
+    }
+
+    /// Takes in what stands on a node by now, over the connection over which it was described.
+    pub(super) fn read_again(&self, node: usize, epoch: Epoch, stands: Membership, now: Moment) -> News {
+        let again = self.state().known.get(node).and_then(|known| {
+            let said = known.said.as_ref().filter(|said| said.epoch == epoch)?;
+            let description = said.description.clone();
+            let Membership { marker, sets, claims } = stands;
+            Some(Said { epoch, at: said.at, description, marker, sets, sets_at: now, claims })
+        });
+        again.map_or_else(News::default, |again| self.learn(node, again, now))
+    }
+
+    /// Whether none of these nodes has a marker by now, nor is claimed.
+    pub(super) fn are_new(&self, nodes: &[Run]) -> bool {
+        let state = self.state();
+        nodes.iter().all(|(node, epoch, _)| {
+            let said = state.known.get(*node).and_then(|known| known.said.as_ref());
+            said.is_some_and(|said| {
+                said.epoch == *epoch && said.live_marker().is_none() && !said.is_claimed()
+            })
+        })
     }
 
     /// The node was marked over the connection over which it was described.
