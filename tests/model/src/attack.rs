@@ -56,6 +56,12 @@ pub(crate) const ATTACKS: &[Case] = &[
         without(Mutant::AcknowledgementsAdded, in_order(EXTENSION)),
     ),
     violates(
+        Property::Covered,
+        "acknowledgements-added-uncovered",
+        "the same, seen where it begins: A believes for longer than any node keeps its key",
+        without(Mutant::AcknowledgementsAdded, in_order(EXTENSION)),
+    ),
+    violates(
         Property::LostIsSticky,
         "lost-comes-back",
         "the validity ends before the second acknowledgement is heard, which then revives the lease",

@@ -1,4 +1,6 @@
 //! Each scenario of the design holds, and each mutant is caught by the property that it breaks.
+//!
+//! hazard: 1, 2, 4, 5, 9, 10, 13, 14, 27
 
 use redlock_model::{Verdict, cases};
 
@@ -43,6 +45,7 @@ searches! {
     validity_from_the_end
     extension_shortens
     acknowledgements_added
+    acknowledgements_added_uncovered
     lost_comes_back
     lost_comes_back_after_another
     no_second_round
