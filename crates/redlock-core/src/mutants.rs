@@ -26,6 +26,8 @@ pub enum Mutant {
     ObservedRestartsOnly,
     /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
     QuorumOfBlankNodesIsFresh,
+    /// An extension counts a node that restarted and forgot, once it was given the key back.
+    ExtensionCountsForgetful,
     /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
     NoSecondRound,
     /// A counter is raised also where the lock is another's by now.
@@ -47,8 +49,12 @@ impl Mutant {
     ];
 
     /// Those of the restart guard, which take nodes that forget.
-    pub const OF_THE_GUARD: [Self; 3] =
-        [Self::ForgetfulNodesCount, Self::ObservedRestartsOnly, Self::QuorumOfBlankNodesIsFresh];
+    pub const OF_THE_GUARD: [Self; 4] = [
+        Self::ForgetfulNodesCount,
+        Self::ObservedRestartsOnly,
+        Self::QuorumOfBlankNodesIsFresh,
+        Self::ExtensionCountsForgetful,
+    ];
 
     /// Those that only fenced locks suffer from.
     pub const OF_FENCING: [Self; 2] = [Self::NoSecondRound, Self::LiftWithoutOwner];
@@ -66,6 +72,7 @@ impl Mutant {
             Self::ForgetfulNodesCount => "forgetful-nodes-count",
             Self::ObservedRestartsOnly => "observed-restarts-only",
             Self::QuorumOfBlankNodesIsFresh => "quorum-of-blank-nodes-is-fresh",
+            Self::ExtensionCountsForgetful => "extension-counts-forgetful",
             Self::NoSecondRound => "no-second-round",
             Self::LiftWithoutOwner => "lift-without-owner",
         }
