@@ -1,5 +1,6 @@
 //! A Redis Cluster as one vote.
 
+use redis::ProtocolVersion;
 use redis::cluster::ClusterClientBuilder;
 use redlock_core::{AdminCommand, Backend, Capabilities, Command, FaultKind, Redlock, RestartGuard, Sent};
 use redlock_redis_rs::RedisNode;
@@ -94,6 +95,39 @@ async fn a_new_connection_to_any_master_is_a_new_epoch() {
         .await;
     }
     println!("{epochs:?}");
+}
+
+/// Over RESP3 the client reconnects as soon as the connection ends, and no command meets the end.
+///
+/// hazard: 13
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reconnection_that_no_command_met_is_noticed() {
+    let mut server = server::<RedisCluster>();
+    let builder = ClusterClientBuilder::new([server.url()]).use_protocol(ProtocolVersion::RESP3);
+    let node = Node::of(RedisNode::builder(builder).name("cluster").build().expect("a node"));
+    let before = execute(&node, acquire(&["a"], "mine", 60_000)).await.expect("granted").epoch;
+    server.restart().expect("restarted");
+    eventually("the client has reconnected", async || {
+        let list = server.command(["CLIENT", "LIST"]).expect("CLIENT LIST");
+        list.as_text().expect("text").contains("resp=3")
+    })
+    .await;
+    eventually("the cluster is up", async || {
+        let info = server.command(["CLUSTER", "INFO"]).expect("CLUSTER INFO");
+        info.as_text().expect("text").contains("cluster_state:ok")
+    })
+    .await;
+    eventually("another epoch", async || match execute(&node, inspect(&["a"])).await {
+        Ok(reply) => {
+            assert_ne!(reply.epoch, before, "an answer of the restarted server");
+            true
+        }
+        Err(error) => {
+            println!("{error}");
+            false
+        }
+    })
+    .await;
 }
 
 /// hazard: 54
