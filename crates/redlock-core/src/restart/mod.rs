@@ -11,6 +11,7 @@ mod known;
 mod members;
 mod node_set;
 mod policy;
+mod sets;
 mod standing;
 
 pub(crate) use ballot::{Ballot, Step};
