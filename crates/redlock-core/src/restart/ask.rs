@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
+use super::fresh::ToMark;
 use super::known::Said;
-use super::members::{News, Run, ToMark};
+use super::members::News;
 use crate::quorum::InFlight;
 use crate::shared::{Shared, deadline};
 use crate::{
-    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Claim, Description, Epoch, Event,
-    FaultKind, Marker, Membership, Moment, NodeId, Reply, Sent, Ttl,
+    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Description, Event, FaultKind,
+    Membership, Moment, Reply, Sent, Ttl,
 };
 
 impl Shared {
@@ -69,7 +70,7 @@ impl Shared {
         }
     }
 
-    fn tell(&self, node: usize, news: &News) {
+    pub(super) fn tell(&self, node: usize, news: &News) {
         for problem in &news.problems {
             self.observers.emit(|| Event::NodeProblem { problem });
         }
@@ -112,11 +113,11 @@ impl Shared {
 }
 
 /// Where, of what, in which command.
-type Failure = (usize, BackendError, &'static str);
+pub(super) type Failure = (usize, BackendError, &'static str);
 
 /// A question on its way, and the nodes that count as being asked until it is over; where its runtime drops it, too.
-struct Question {
-    shared: Arc<Shared>,
+pub(super) struct Question {
+    pub(super) shared: Arc<Shared>,
     nodes: Vec<usize>,
     failed: Option<BackendError>,
 }
@@ -192,105 +193,6 @@ impl Question {
         let Membership { marker, sets, claims } = membership;
         Ok(Said { epoch, at, description, marker, sets, sets_at: shared.now(), claims })
     }
-
-    /// Before a new deployment is marked: whether all nodes are still blank now that all are known, and whether all have noted
-    /// that they are claimed, so that nobody else finds them blank from here on.
-    ///
-    /// Without the second look, a node that was found blank may have come into use meanwhile, and the last one may have restarted
-    /// under a lease. Without the claims, a node that was marked and counted could restart, and would be found blank together
-    /// with those that the marks have not reached yet. Both were found by the exhaustive model.
-    async fn claim(&self, all: &[Run], limit: Duration) -> Result<bool, Failure> {
-        let shared = &self.shared;
-        for (node, epoch, reply) in self.each(to_all(all, |_| AdminCommand::ReadMember), limit).await {
-            let stands = reply.and_then(membership).map_err(|error| (node, error, "read-member"))?;
-            let news = shared.members.read_again(node, epoch, stands, shared.now());
-            shared.tell(node, &news);
-        }
-        if !shared.members.are_new(all) {
-            return Ok(false);
-        }
-        let claimant = self.fresh_id().map_err(|error| (0, error, "claim"))?;
-        let claim = |run_id: &str| Claim::new(run_id, claimant.clone());
-        let claims = to_all(all, |run_id| AdminCommand::Claim(claim(run_id)));
-        let mut noted = Ok(true);
-        for (node, _, reply) in self.each(claims, limit).await {
-            match reply.and_then(|reply| claimed(&reply)) {
-                Ok(true) => {}
-                Ok(false) => noted = Err((node, moved(), "claim")),
-                Err(error) => noted = Err((node, for_the_guard(&error), "claim")),
-            }
-        }
-        if noted.is_err() {
-            let given_up = to_all(all, |run_id| AdminCommand::Claim(claim(run_id).given_up()));
-            // Where this is lost, the nodes count when the hold-off is over.
-            drop(self.each(given_up, limit).await);
-            for (node, ..) in all {
-                shared.members.doubt(*node);
-            }
-        }
-        noted
-    }
-
-    /// Marks one node, or all of a new deployment: these count when all are marked, over the connections over which they were
-    /// described; otherwise all are read again.
-    async fn mark(&self, runs: Vec<Run>, limit: Duration) -> Result<(), (usize, BackendError)> {
-        let shared = &self.shared;
-        let mut marks = Vec::with_capacity(runs.len());
-        for (node, epoch, run_id) in runs {
-            let marker = Marker {
-                run_id,
-                node_id: self.fresh_id().map_err(|error| (node, error))?,
-                max_ttl: shared.members.own_max_ttl(),
-                durability: shared.members.durability(node),
-            };
-            marks.push((node, epoch, AdminCommand::Mark(marker)));
-        }
-        let mut written = Vec::with_capacity(marks.len());
-        let mut failed = Ok(());
-        for (node, epoch, reply) in self.each(marks, limit).await {
-            match reply.and_then(marked).and_then(|marker| marker.ok_or_else(moved)) {
-                Ok(marker) => written.push((node, epoch, marker)),
-                Err(error) => {
-                    shared.members.doubt(node);
-                    failed = Err((node, for_the_guard(&error)));
-                }
-            }
-        }
-        match &failed {
-            Ok(()) => shared.members.marked(written),
-            Err(_) => written.iter().for_each(|(node, ..)| shared.members.doubt(*node)),
-        }
-        failed
-    }
-
-    /// Sends each node its command, and waits for all answers. One over another connection is none.
-    async fn each(
-        &self,
-        commands: Vec<(usize, Epoch, AdminCommand)>,
-        limit: Duration,
-    ) -> Vec<(usize, Epoch, Result<AdminReply, BackendError>)> {
-        let mut calls = Vec::new();
-        for (node, epoch, command) in commands {
-            let mut call = self.shared.nodes.send_to([node], command.into(), deadline(limit));
-            call.launch().await;
-            calls.push((node, epoch, call));
-        }
-        let mut answers = Vec::with_capacity(calls.len());
-        for (node, epoch, mut call) in calls {
-            let reply = answer(&mut call).await;
-            let same =
-                reply.and_then(|reply| if reply.epoch == epoch { reply.into_admin() } else { Err(moved()) });
-            answers.push((node, epoch, same));
-        }
-        answers
-    }
-
-    fn fresh_id(&self) -> Result<NodeId, BackendError> {
-        let mut random = [0; 16];
-        let filled = self.shared.entropy.fill(&mut random);
-        filled.map_err(|error| BackendError::new(FaultKind::Rejected, Sent::No, error.to_string()))?;
-        Ok(NodeId::from_random(random))
-    }
 }
 
 impl Drop for Question {
@@ -328,11 +230,7 @@ impl Drop for Keeper {
     }
 }
 
-fn to_all(all: &[Run], command: impl Fn(&str) -> AdminCommand) -> Vec<(usize, Epoch, AdminCommand)> {
-    all.iter().map(|(node, epoch, run_id)| (*node, *epoch, command(run_id))).collect()
-}
-
-async fn answer(call: &mut InFlight) -> Result<Reply, BackendError> {
+pub(super) async fn answer(call: &mut InFlight) -> Result<Reply, BackendError> {
     match call.next().await {
         Some((_, reply)) => reply,
         None => Err(BackendError::timeout()),
@@ -346,24 +244,10 @@ fn described(reply: Reply) -> Result<Description, BackendError> {
     }
 }
 
-fn membership(reply: AdminReply) -> Result<Membership, BackendError> {
+pub(super) fn membership(reply: AdminReply) -> Result<Membership, BackendError> {
     match reply {
         AdminReply::Member(membership) => Ok(membership),
         _ => Err(BackendError::protocol("not an answer to the reading of a marker")),
-    }
-}
-
-fn claimed(reply: &AdminReply) -> Result<bool, BackendError> {
-    match reply {
-        AdminReply::Claimed(noted) => Ok(*noted),
-        _ => Err(BackendError::protocol("not an answer to a claim")),
-    }
-}
-
-fn marked(reply: AdminReply) -> Result<Option<Marker>, BackendError> {
-    match reply {
-        AdminReply::Marked(marker) => Ok(marker),
-        _ => Err(BackendError::protocol("not an answer to the writing of a marker")),
     }
 }
 
@@ -375,12 +259,12 @@ fn announced(reply: Reply) -> Result<Vec<crate::AnnouncedSet>, BackendError> {
 }
 
 /// What is true of one connection is not mixed with what is true of another.
-fn moved() -> BackendError {
+pub(super) fn moved() -> BackendError {
     BackendError::new(FaultKind::Closed, Sent::Maybe, "another run or connection answered than was described")
 }
 
 /// A user who may not read or write the marker is to know for what it is wanted.
-fn for_the_guard(error: &BackendError) -> BackendError {
+pub(super) fn for_the_guard(error: &BackendError) -> BackendError {
     let why = format!(
         "{} (the restart guard keeps {{redlock}}:member, {{redlock}}:claims and {{redlock}}:configs on each node; grant the keys, or choose \
          RestartGuard::Off)",

@@ -8,19 +8,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::hold_off::HoldOff;
 use super::known::{Known, Said};
-use super::node_set::{NodeSetConflict, NodeSetPolicy, is_safe};
+use super::node_set::{NodeSetConflict, NodeSetPolicy};
 use super::standing::{Blank, Judgement};
-use crate::mutants::{self, Mutant};
 use crate::options::Limits;
-use crate::quorum::{Nodes, Quorum};
+use crate::quorum::Nodes;
 use crate::verify::Verification;
 use crate::{
-    AnnouncedSet, BackendError, Capabilities, Epoch, FaultKind, Marker, Membership, Moment, NodeProblem,
-    NodeSet, RestartGuard, Sent, Withheld,
+    BackendError, Capabilities, Epoch, FaultKind, Moment, NodeProblem, NodeSet, RestartGuard, Sent, Withheld,
 };
 
 /// How old what is known of a node whose votes are withheld may be.
-const RE_READ: Duration = Duration::from_millis(200);
+pub(super) const RE_READ: Duration = Duration::from_millis(200);
 
 /// What one client knows of the members of its deployment.
 #[derive(Debug)]
@@ -40,7 +38,7 @@ pub(super) struct State {
     pub(super) known: Vec<Known>,
     /// What was told to the observer, so that it is told once.
     problems: Vec<NodeProblem>,
-    conflict: Option<(NodeSetConflict, Moment)>,
+    pub(super) conflict: Option<(NodeSetConflict, Moment)>,
     pub(super) announced: Option<(Moment, NodeSet)>,
     pub(super) keeper: bool,
 }
@@ -60,18 +58,6 @@ pub(super) enum Worth {
         /// Whether it counts at once when the other nodes turn out to be new, too.
         may_be_fresh: bool,
     },
-}
-
-/// A node's run, by the connection over which it was told.
-pub(super) type Run = (usize, Epoch, String);
-
-/// On which nodes a marker is to be written.
-pub(super) enum ToMark {
-    Nothing,
-    /// On this one, which counts when it is marked.
-    One(Run),
-    /// On all, which are a new deployment.
-    New(Vec<Run>),
 }
 
 /// What is to be told and done after an answer.
@@ -265,142 +251,6 @@ impl Members {
         }
     }
 
-    /// What is to be written on which nodes: on this one, which counts when it is marked; or on all, which are new. The nodes
-    /// of a new deployment count as being asked from here on.
-    pub(super) fn to_mark(&self, node: usize, now: Moment, limit: Duration) -> ToMark {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let hold_off = self.hold_off_of(state);
-        let Some(known) = state.known.get(node).filter(|_| self.guards(node)) else { return ToMark::Nothing };
-        let Some(said) = &known.said else { return ToMark::Nothing };
-        match known.judge(self.guard, hold_off, now) {
-            Some(_) if self.is_marked(said) => ToMark::Nothing,
-            Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => {
-                said.run_id().map_or(ToMark::Nothing, |run| ToMark::One((node, said.epoch, run)))
-            }
-            Some(Judgement::Blank(by)) if by.may_be_fresh() => self.fresh(state, (node, now, limit)),
-            Some(Judgement::Blank(_)) | None => ToMark::Nothing,
-        }
-    }
-
-    /// All nodes, where all have answered on their present connections, not long ago, none counts, and nobody is about to declare
-    /// them new: nobody has ever locked anything there that is still held. One that is missing may be in use, together with any
-    /// of these.
-    fn fresh(&self, state: &mut State, (asker, now, limit): (usize, Moment, Duration)) -> ToMark {
-        let recent = limit.saturating_mul(4).max(RE_READ);
-        let blank = (0..self.nodes.len()).filter_map(|node| {
-            let known = state.known.get(node).filter(|known| node == asker || !known.asking)?;
-            let said = self.said_now(state, node)?;
-            let recent = now.saturating_since(said.at) <= recent;
-            let judged = known.judge(self.guard, self.hold_off_of(state), now);
-            let blank = matches!(judged, Some(Judgement::Blank(by)) if by.may_be_fresh());
-            (recent && blank && !said.is_claimed()).then(|| Some((node, said.epoch, said.run_id()?)))?
-        });
-        let blank: Vec<_> = blank.collect();
-        let quorum = mutants::active(Mutant::QuorumOfBlankNodesIsFresh);
-        let enough = if quorum { self.nodes.quorum().needed() } else { self.nodes.len() };
-        if self.guard != RestartGuard::Member || blank.len() < enough {
-            return ToMark::Nothing;
-        }
-        for (node, ..) in &blank {
-            if let Some(known) = state.known.get_mut(*node) {
-                known.asking = true;
-            }
-        }
-        ToMark::New(blank)
-    }
-
-    /// Takes in what stands on a node by now, over the connection over which it was described.
-    pub(super) fn read_again(&self, node: usize, epoch: Epoch, stands: Membership, now: Moment) -> News {
-        let again = self.state().known.get(node).and_then(|known| {
-            let said = known.said.as_ref().filter(|said| said.epoch == epoch)?;
-            let description = said.description.clone();
-            let Membership { marker, sets, claims } = stands;
-            Some(Said { epoch, at: said.at, description, marker, sets, sets_at: now, claims })
-        });
-        again.map_or_else(News::default, |again| self.learn(node, again, now))
-    }
-
-    /// Whether none of these nodes has a marker by now, nor is claimed.
-    pub(super) fn are_new(&self, nodes: &[Run]) -> bool {
-        let state = self.state();
-        nodes.iter().all(|(node, epoch, _)| {
-            let said = state.known.get(*node).and_then(|known| known.said.as_ref());
-            said.is_some_and(|said| {
-                said.epoch == *epoch && said.live_marker().is_none() && !said.is_claimed()
-            })
-        })
-    }
-
-    /// The node was marked over the connection over which it was described.
-    pub(super) fn marked(&self, marks: Vec<(usize, Epoch, Marker)>) {
-        let mut state = self.state();
-        for (node, epoch, marker) in marks {
-            if let Some(known) = state.known.get_mut(node) {
-                known.marked(epoch, marker);
-            }
-        }
-    }
-
-    /// What is told of the sets in use after an announcement.
-    pub(super) fn heard_sets(
-        &self,
-        node: usize,
-        sets: Vec<AnnouncedSet>,
-        now: Moment,
-    ) -> Option<NodeSetConflict> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        if let Some(said) = state.known.get_mut(node).and_then(|known| known.said.as_mut()) {
-            said.sets = sets;
-            said.sets_at = now;
-        }
-        self.find_conflict(state, now)
-    }
-
-    /// The set of this client, where it is time to announce it: every node is known, and nothing is in conflict with it.
-    pub(super) fn to_announce(&self, now: Moment) -> Option<(NodeSet, Duration)> {
-        let mut state = self.state();
-        let hold_off = self.hold_off_of(&state);
-        if self.guard == RestartGuard::Off
-            || state.conflict.is_some()
-            || state.known.iter().any(|known| known.asking)
-        {
-            return None;
-        }
-        let ids: Option<Vec<_>> = (0..self.nodes.len())
-            .map(|node| {
-                let known = state.known.get(node)?;
-                let said = self.said_now(&state, node)?;
-                let judged = known.judge(self.guard, hold_off, now)?;
-                let counts = !matches!(judged, Judgement::Blank(_));
-                counts.then(|| said.marker.as_ref().map(|marker| marker.node_id.clone()))?
-            })
-            .collect();
-        let set = NodeSet::new(ids?, self.nodes.quorum().needed());
-        let due = state
-            .announced
-            .as_ref()
-            .is_none_or(|(at, before)| *before != set || now.saturating_since(*at) >= hold_off / 5);
-        due.then(|| {
-            state.announced = Some((now, set.clone()));
-            (set, hold_off)
-        })
-    }
-
-    /// The conflict that stands now.
-    pub(crate) fn conflict(&self, now: Moment) -> Option<NodeSetConflict> {
-        let (conflict, read) = self.state().conflict.clone()?;
-        let remaining =
-            conflict.remaining.checked_sub(now.saturating_since(read)).filter(|rest| !rest.is_zero())?;
-        Some(NodeSetConflict { remaining, ..conflict })
-    }
-
-    /// The same, where it forbids to lock.
-    pub(crate) fn forbids(&self, now: Moment) -> Option<NodeSetConflict> {
-        self.conflict(now).filter(|_| self.policy == NodeSetPolicy::Refuse)
-    }
-
     /// Two nodes that are one server, as far as is known: no majority of such nodes is one.
     pub(crate) fn duplicate(&self) -> Option<NodeProblem> {
         let state = self.state();
@@ -448,17 +298,17 @@ impl Members {
     }
 
     /// What the node said over its present connection.
-    fn said_now<'a>(&self, state: &'a State, node: usize) -> Option<&'a Said> {
+    pub(super) fn said_now<'a>(&self, state: &'a State, node: usize) -> Option<&'a Said> {
         let said = state.known.get(node)?.said.as_ref()?;
         (self.nodes.epoch(node) == Some(said.epoch)).then_some(said)
     }
 
-    fn hold_off_of(&self, state: &State) -> Duration {
+    pub(super) fn hold_off_of(&self, state: &State) -> Duration {
         let markers = state.known.iter().filter_map(|known| known.said.as_ref()?.marker.as_ref());
         self.hold_off.of(markers.map(|marker| marker.max_ttl).max())
     }
 
-    fn is_marked(&self, said: &Said) -> bool {
+    pub(super) fn is_marked(&self, said: &Said) -> bool {
         // Without a run there is nothing to bind a marker to.
         let Some(run_id) = &said.description.run_id else { return true };
         said.marker
@@ -472,23 +322,6 @@ impl Members {
             || state.conflict.is_some() && self.policy == NodeSetPolicy::Refuse
     }
 
-    /// Whether none of the nodes that have answered is known to be in use.
-    fn may_be_fresh(&self, state: &State, now: Moment) -> bool {
-        let hold_off = self.hold_off_of(state);
-        self.guard == RestartGuard::Member
-            && (0..self.nodes.len()).all(|node| {
-                if !self.guards(node) {
-                    return false;
-                }
-                let known = state.known.get(node).filter(|_| self.said_now(state, node).is_some());
-                match known.and_then(|known| known.judge(self.guard, hold_off, now)) {
-                    Some(Judgement::Blank(by)) => by.may_be_fresh(),
-                    Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => false,
-                    None => true,
-                }
-            })
-    }
-
     fn problems(&self, state: &mut State) -> News {
         let names = self.nodes.iter().map(|backend| backend.node().clone());
         let said = names.zip(&state.known);
@@ -497,29 +330,6 @@ impl Members {
         let news = problems.iter().filter(|problem| !state.problems.contains(problem)).cloned().collect();
         state.problems = problems;
         News { problems: news, ..News::default() }
-    }
-
-    /// Looks for a set that is in conflict with ours; says so where it is news.
-    fn find_conflict(&self, state: &mut State, now: Moment) -> Option<NodeSetConflict> {
-        if self.guard == RestartGuard::Off {
-            return None;
-        }
-        let markers = state.known.iter().filter_map(|known| known.said.as_ref()?.live_marker());
-        let own: std::collections::BTreeSet<_> = markers.map(|marker| marker.node_id.clone()).collect();
-        let quorum = Quorum::of(self.nodes.len()).needed();
-        let unknown = self.nodes.len().saturating_sub(own.len());
-        let all = state.known.iter().filter_map(|known| known.said.as_ref());
-        let live = all.flat_map(|said| said.sets.iter().map(move |set| (set, said.sets_at)));
-        let found = live.filter_map(|(one, at)| {
-            let rest = one.remaining.checked_sub(now.saturating_since(at)).filter(|rest| !rest.is_zero())?;
-            (!is_safe(&own, unknown, quorum, &one.set)).then(|| (one.set.clone(), rest))
-        });
-        let found = found.max_by_key(|(_, rest)| *rest);
-        let before = state.conflict.take();
-        let (other, remaining) = found?;
-        let conflict = NodeSetConflict { own, own_quorum: quorum, other, remaining };
-        state.conflict = Some((conflict.clone(), now));
-        before.is_none_or(|(before, _)| before.other != conflict.other).then_some(conflict)
     }
 }
 

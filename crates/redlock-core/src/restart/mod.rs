@@ -6,11 +6,14 @@
 
 mod ask;
 mod ballot;
+mod fresh;
 mod hold_off;
 mod known;
+mod mark;
 mod members;
 mod node_set;
 mod policy;
+mod sets;
 mod standing;
 
 pub(crate) use ballot::{Ballot, Step};
