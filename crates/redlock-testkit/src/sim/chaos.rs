@@ -1,9 +1,11 @@
 //! Breaks nodes, and ways to them, for a while.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
+use super::journal::name;
 use super::rare::Rare;
 use super::schedule::{Break, BreakKind};
 use super::world::{Link, World};
@@ -23,6 +25,21 @@ pub(super) async fn run(world: Arc<World>, breaks: Vec<Break>) {
     }
 }
 
+/// Stops a client's process again and again.
+pub(super) async fn stop(world: Arc<World>, client: usize, times: Vec<(Duration, Duration)>) {
+    let Some(process) = world.clients.get(client).map(|client| Arc::clone(&client.process)) else { return };
+    for (after, lasts) in times {
+        sleep(after).await;
+        world.journal.fault();
+        world.journal.note(&name(client), || format!("is stopped for {lasts:?}"));
+        process.stop(world.journal.now());
+        sleep(lasts).await;
+        world.journal.note(&name(client), || "goes on".to_owned());
+        world.journal.goes_on(client);
+        process.go_on(world.journal.now());
+    }
+}
+
 async fn one(world: Arc<World>, each: Break) {
     let links: Vec<_> = links(&world, each).collect();
     world.journal.fault();
@@ -32,7 +49,7 @@ async fn one(world: Arc<World>, each: Break) {
     }
     world.journal.count(Rare::NodeCrash);
     let held: Vec<_> = links.iter().filter_map(|link| begin(link, each.kind)).collect();
-    tokio::time::sleep(each.lasts).await;
+    sleep(each.lasts).await;
     world.journal.note(&subject(each), || format!("{:?} ends", each.kind));
     end(&world, each, &held);
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redlock_core::{Key, KeyState};
 use tokio::time::sleep;
 
 use super::check::Checker;
@@ -27,10 +28,16 @@ pub(super) fn heal(world: &World) {
 pub(super) async fn run_out(world: &World) {
     let times = world.times;
     // The longest extension asks for twice the ttl; a command may land late; a leaked guard goes on for a while.
-    let longest = times.ttl.saturating_mul(2).saturating_add(times.slowest).saturating_add(times.max_hold);
-    sleep(longest.saturating_add(times.node_timeout).saturating_add(MARGIN)).await;
-    for node in world.nodes.iter().filter(|node| !node.is_empty()) {
-        world.journal.violation(Checker::Leftovers, format!("{node:?} still has {} keys", node.len()));
+    let longest = times.max_ttl().saturating_add(times.slowest).saturating_add(times.max_hold);
+    let longest = longest.saturating_add(times.node_timeout);
+    // By the slowest clock that a schedule has.
+    sleep(longest.saturating_add(longest / 2).saturating_add(MARGIN)).await;
+    for node in &world.nodes {
+        let memory = &node.memory;
+        let stands = |resource: &&String| memory.peek(&Key::new(resource.as_str())) != KeyState::Free;
+        for resource in world.resources.iter().filter(stands) {
+            world.journal.violation(Checker::Leftovers, format!("{memory:?} still has {resource}"));
+        }
     }
 }
 

@@ -21,13 +21,16 @@ mod campaign;
 mod cancel;
 mod chaos;
 mod check;
+mod clocks;
 mod driver;
 mod ending;
 mod journal;
 mod observer;
+mod process;
 mod rare;
 mod rng;
 mod schedule;
+mod store;
 mod tally;
 mod timeline;
 mod world;
@@ -44,6 +47,7 @@ pub use check::{Checker, Violation};
 pub use rare::{Counters, Rare};
 
 use check::exclusion::{self, Holding};
+use check::fencing::{self, Fenced};
 use check::leftovers;
 use journal::{Fate, History, LeaseRecord, name};
 use redlock_core::LockValue;
@@ -125,10 +129,20 @@ async fn act(world: &Arc<World>, schedule: Schedule) -> Result<(), String> {
     let chaos = tokio::spawn(chaos::run(Arc::clone(world), schedule.breaks));
     let mix = schedule.mix;
     let clients = schedule.clients.into_iter().enumerate();
-    let clients =
-        clients.map(|(client, plan)| tokio::spawn(driver::run(Arc::clone(world), client, plan, mix)));
-    for client in clients.collect::<Vec<_>>() {
+    let mut stops = Vec::new();
+    let mut running = Vec::new();
+    for (client, mut plan) in clients {
+        let times = std::mem::take(&mut plan.stops);
+        if !times.is_empty() {
+            stops.push(tokio::spawn(chaos::stop(Arc::clone(world), client, times)));
+        }
+        running.push(tokio::spawn(driver::run(Arc::clone(world), client, plan, mix)));
+    }
+    for client in running {
         client.await.map_err(|error| format!("a client panicked: {error}"))?;
+    }
+    for stops in stops {
+        stops.await.map_err(|error| error.to_string())?;
     }
     chaos.await.map_err(|error| error.to_string())
 }
@@ -149,6 +163,7 @@ fn ways(world: &World) -> Ways {
 fn judge(seed: u64, clients: u32, history: History, ways: &Ways) -> Outcome {
     let History { leases, mut violations, mut counters, notes, operations, mut faults } = history;
     violations.extend(exclusion::check(&leases.iter().map(holding).collect::<Vec<_>>()));
+    violations.extend(fencing::check(&leases.iter().map(fenced).collect::<Vec<_>>()));
     for way in ways {
         faults = faults.saturating_add(tally::way(&way.log, &leases, &mut counters));
         // A client that crashed released nothing, by design.
@@ -166,6 +181,16 @@ fn judge(seed: u64, clients: u32, history: History, ways: &Ways) -> Outcome {
 
 fn holding(lease: &LeaseRecord) -> Holding<'_> {
     Holding { holder: name(lease.client), resources: &lease.resources, belief: &lease.belief }
+}
+
+fn fenced(lease: &LeaseRecord) -> Fenced<'_> {
+    Fenced {
+        holder: name(lease.client),
+        resources: &lease.resources,
+        value: lease.value.as_bytes(),
+        won_at: lease.won_at,
+        token: lease.token,
+    }
 }
 
 /// Whether the client has let go of the value, or never won with it.

@@ -16,6 +16,7 @@ impl Observer for Listener {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::AttemptLost { resources, error, .. } => self.attempt_lost(resources, error),
+            Event::Acquired { rounds: 2, .. } => self.journal.count(Rare::SecondRound),
             Event::Failed { error: AcquireError::Deadline { .. }, .. } => {
                 self.journal.count(Rare::DeadlineHit);
             }

@@ -35,11 +35,17 @@ pub enum Rare {
     MultiRefusal,
     /// A guard was leaked by a client that lives on.
     Leak,
+    /// The nodes had to be brought to one fencing token.
+    SecondRound,
+    /// A store refused the write of a holder that others had followed.
+    LateWriteRefused,
+    /// A process that was stopped went on when its lease was over.
+    SleptThrough,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::LateGrantAfterWin,
         Self::LateGrantAfterLoss,
         Self::ExtensionNotConfirmed,
@@ -56,6 +62,9 @@ impl Rare {
         Self::DeadlineHit,
         Self::MultiRefusal,
         Self::Leak,
+        Self::SecondRound,
+        Self::LateWriteRefused,
+        Self::SleptThrough,
     ];
 
     /// The name in a summary.
@@ -77,6 +86,9 @@ impl Rare {
             Self::DeadlineHit => "deadline hits",
             Self::MultiRefusal => "multi-resource refusals",
             Self::Leak => "leaked guards",
+            Self::SecondRound => "second rounds of fencing",
+            Self::LateWriteRefused => "late writes refused",
+            Self::SleptThrough => "leases slept through",
         }
     }
 }

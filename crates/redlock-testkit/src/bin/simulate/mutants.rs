@@ -26,9 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, String> {
 fn selected(args: &Args) -> Result<Vec<Mutant>, String> {
     let wanted = args.mutant.as_deref().unwrap_or("all");
     if wanted == "all" {
-        // No simulated client takes a fenced lock yet.
-        let seen = |mutant: &Mutant| !Mutant::OF_FENCING.contains(mutant);
-        return Ok(Mutant::ALL.into_iter().filter(seen).collect());
+        return Ok(Mutant::ALL.to_vec());
     }
     let known = Mutant::ALL.map(Mutant::name).join(", ");
     let found = Mutant::ALL.into_iter().find(|mutant| mutant.name() == wanted);

@@ -16,12 +16,14 @@ impl Driver {
         for _ in 0..self.rng.within(0, 3) {
             self.pause(&held).await;
             self.sample(&held);
+            self.write(&held);
             self.extend(&held).await;
             if !self.sample(&held) {
                 break;
             }
         }
         self.pause(&held).await;
+        self.write(&held);
         self.let_go(held).await;
     }
 
@@ -99,7 +101,7 @@ impl Driver {
 
     async fn detach(&mut self, held: Held) {
         self.give_up(&held, Fate::Detached);
-        let Held { guard, lease } = held;
+        let Held { guard, lease, .. } = held;
         match self.call(Call::Detach, guard.detach()).await {
             Some(Ok(ticket)) => {
                 self.note(|| format!("detached lease {lease}"));
@@ -111,7 +113,7 @@ impl Driver {
     }
 
     async fn using(&mut self, held: Held) {
-        let Held { guard, lease } = held;
+        let Held { guard, lease, .. } = held;
         let signal = guard.signal();
         let length = self.up_to_share(1).saturating_mul(2);
         self.note(|| format!("uses lease {lease} for {length:?}"));

@@ -3,6 +3,10 @@
 //! The mix of faults and operations is itself random (swarm testing): a schedule in which everything may happen seldom
 //! gets far enough for anything to happen.
 
+mod breaks;
+mod clocks;
+mod network;
+
 use std::time::Duration;
 
 use redlock_core::RetryPolicy;
@@ -10,9 +14,15 @@ use redlock_core::RetryPolicy;
 use super::rng::Rng;
 use crate::Faults;
 
+pub(super) use breaks::{Break, BreakKind};
+pub(super) use clocks::{ClockPlan, Clocks};
+use network::Network;
+
 #[derive(Debug)]
 pub(super) struct Schedule {
-    pub(super) nodes: usize,
+    /// The clock of each node.
+    pub(super) nodes: Vec<ClockPlan>,
+    pub(super) clocks: Clocks,
     pub(super) resources: usize,
     pub(super) times: Times,
     pub(super) mix: Mix,
@@ -55,30 +65,11 @@ pub(super) struct ClientPlan {
     /// The way to each node.
     pub(super) ways: Vec<(u64, Faults)>,
     pub(super) crashes_at: Option<Duration>,
-}
-
-/// A node, or one client's way to it, is broken for a while.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Break {
-    pub(super) at: Duration,
-    pub(super) lasts: Duration,
-    pub(super) node: usize,
-    /// Only this client's way.
-    pub(super) client: Option<usize>,
-    pub(super) kind: BreakKind,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum BreakKind {
-    /// Connections are refused, and what was on its way is lost.
-    #[default]
-    Refuse,
-    /// Everything vanishes.
-    BlackHole,
-    /// Everything is held back, and arrives when it ends: a process that was stopped.
-    Stop,
-    /// The node's process is replaced by one without memory, where that is safe.
-    Forget,
+    pub(super) clock: ClockPlan,
+    /// Whether all its locks have fencing tokens.
+    pub(super) fenced: bool,
+    /// Its process is stopped after so long, and for so long; then again.
+    pub(super) stops: Vec<(Duration, Duration)>,
 }
 
 impl Schedule {
@@ -92,20 +83,39 @@ impl Schedule {
         let network = Network::random(&mut rng, times);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };
+        let clocks = Clocks::random(&mut rng);
+        let fenced = rng.pick(&[0, 500, 1000, 1000]);
+        let stopped = if rng.chance(350) { 500 } else { 0 };
         let clients = (0..count).map(|client| ClientPlan {
             rng: rng.fork(),
             operations: u32::try_from(operations).unwrap_or(1),
             ways: (0..nodes).map(|_| (rng.next(), network.way(&mut rng))).collect(),
             // One survives, to show that the others' locks come free.
             crashes_at: (client > 0 && rng.chance(crash)).then(|| up_to(&mut rng, length)),
+            clock: clocks.of_client(&mut rng, length),
+            fenced: rng.chance(fenced),
+            stops: if rng.chance(stopped) { stops(&mut rng, times) } else { Vec::new() },
         });
         let clients: Vec<_> = clients.collect();
-        let breaks = breaks(&mut rng, nodes, count, times);
-        Self { nodes, resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1), times, mix, clients, breaks }
+        let breaks = breaks::draw(&mut rng, nodes, count, times);
+        Self {
+            nodes: (0..nodes).map(|_| clocks.of_node(&mut rng)).collect(),
+            clocks,
+            resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1),
+            times,
+            mix,
+            clients,
+            breaks,
+        }
     }
 }
 
 impl Times {
+    /// The longest lease that anybody asks for.
+    pub(super) fn max_ttl(&self) -> Duration {
+        self.ttl.saturating_mul(2)
+    }
+
     fn random(rng: &mut Rng) -> Self {
         let ttl = rng.within(30, 300);
         // The last is so long that a quorum may grant when nothing of the lease is left.
@@ -144,64 +154,10 @@ impl Mix {
     }
 }
 
-/// How bad a way may be.
-struct Network {
-    bad_ways: u64,
-    lose_commands: u32,
-    lose_replies: u32,
-    reconnects: u32,
-    command_delay: Duration,
-    reply_delay: Duration,
-}
-
-impl Network {
-    fn random(rng: &mut Rng, times: Times) -> Self {
-        let losses = [0, 0, 50, 150, 300];
-        let delays = [Duration::ZERO, times.slowest];
-        Self {
-            bad_ways: rng.pick(&[300, 600, 1000]),
-            lose_commands: rng.pick(&losses),
-            lose_replies: rng.pick(&losses),
-            reconnects: rng.pick(&[0, 0, 50, 200]),
-            command_delay: rng.pick(&delays),
-            reply_delay: rng.pick(&delays),
-        }
-    }
-
-    fn way(&self, rng: &mut Rng) -> Faults {
-        let mild = Duration::from_millis(1);
-        if !rng.chance(self.bad_ways) {
-            return Faults::none().delay(Duration::ZERO..=mild);
-        }
-        Faults::none()
-            .lose_commands(self.lose_commands)
-            .lose_replies(self.lose_replies)
-            .reconnects(self.reconnects)
-            .delay(Duration::ZERO..=self.command_delay.max(mild))
-            .reply_delay(Duration::ZERO..=self.reply_delay)
-    }
-}
-
-fn breaks(rng: &mut Rng, nodes: usize, clients: usize, times: Times) -> Vec<Break> {
-    let count = rng.pick(&[0, 1, 2, 4]);
-    let forget = if rng.chance(300) { 4 } else { 0 };
-    let kinds = [
-        (2, BreakKind::Refuse),
-        (2, BreakKind::BlackHole),
-        (3, BreakKind::Stop),
-        (forget, BreakKind::Forget),
-    ];
-    let mut breaks: Vec<_> = (0..count)
-        .map(|_| Break {
-            at: up_to(rng, times.ttl.saturating_mul(4)),
-            lasts: up_to(rng, times.ttl.saturating_mul(2)),
-            node: rng.index(nodes),
-            client: rng.chance(400).then(|| rng.index(clients)),
-            kind: rng.weighted(&kinds),
-        })
-        .collect();
-    breaks.sort_by_key(|each| each.at);
-    breaks
+/// Mostly beyond the end of a lease.
+fn stops(rng: &mut Rng, times: Times) -> Vec<(Duration, Duration)> {
+    let longest = times.ttl.saturating_mul(2);
+    (0..rng.within(1, 3)).map(|_| (up_to(rng, longest), up_to(rng, longest))).collect()
 }
 
 pub(super) fn up_to(rng: &mut Rng, most: Duration) -> Duration {
