@@ -10,10 +10,11 @@
 //! | READONLY, NOREPLICAS, BUSY, NOAUTH, NOPERM, CROSSSLOT, CLUSTERDOWN | `server_states` |
 //! | wrong password | `connecting` |
 //! | OOM | `out_of_memory` |
-//! | LOADING, MISCONF, MOVED, MASTERDOWN, WRONGTYPE | here |
+//! | LOADING | `loading` |
+//! | MISCONF, MOVED, MASTERDOWN, WRONGTYPE | here |
 //! | no Redis at all | `connecting` |
 
-use redlock_core::{AcquireError, Backend, BackendError, FaultKind, LockReply, Redlock, Sent};
+use redlock_core::{AcquireError, FaultKind, LockReply, Redlock, Sent};
 use redlock_testkit::server::RespValue;
 
 use super::server_states::{assert_all, with_an_old_lock, writers};
@@ -22,38 +23,10 @@ use redlock_tests::support::*;
 use super::subjects::*;
 
 each_client! {
-    loading,
     misconf,
     moved,
     master_down,
     a_foreign_format,
-}
-
-/// hazard: 54
-async fn loading<S: Subject>() {
-    // It answers after each 1024 keys.
-    let slowly = ["--key-load-delay", "100"];
-    let mut server = server_with::<S>(S::server().durable().args(slowly));
-    let node = node::<S>(&server).await;
-    let many = "for key = 1, 12000 do redis.call('SET', 'k' .. key, 1) end";
-    server.command(["EVAL", many, "0"]).expect("EVAL");
-    server.kill().expect("killed");
-    let restarted = tokio::task::spawn_blocking(move || {
-        server.restart().expect("restarted");
-        server
-    });
-    let mut error = None;
-    eventually("loading", async || {
-        error = node.execute(&acquire(&["a"], "mine", 5_000).into(), within(AMPLE)).await.err();
-        error.as_ref().is_some_and(|error: &BackendError| error.kind() == FaultKind::Loading)
-    })
-    .await;
-    let error = error.expect("an error");
-    // Some clients hear it when they connect.
-    assert_ne!(error.sent(), Sent::Maybe, "{error}");
-    assert!(error.is_retryable());
-    let _server = restarted.await.expect("a server");
-    eventually("loaded", async || execute(&node, acquire(&["a"], "mine", 5_000)).await.is_ok()).await;
 }
 
 /// hazard: 54

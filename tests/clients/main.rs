@@ -7,12 +7,15 @@
     reason = "clippy.toml allows them in test functions, and this is what those share"
 )]
 
+mod addresses;
 mod cancel_storm;
 mod certificates;
 mod conformance;
 mod connecting;
 mod error_table;
+mod handed_over;
 mod late_write;
+mod loading;
 mod network;
 mod noscript;
 mod order;

@@ -105,6 +105,40 @@ impl Subject for RedisUrl {
     }
 }
 
+/// From a `redis::Client`.
+pub(crate) struct RedisClient;
+
+impl Subject for RedisClient {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let client = redis::Client::open(url).expect("a client");
+        Node::of(RedisNode::builder(client).build().expect("a node"))
+    }
+}
+
+/// From a `redis::aio::MultiplexedConnection` as the client makes it: its channel takes 50 commands.
+///
+/// It never reconnects, so it stands in the first list only: `ended_connection` shows what it does instead.
+pub(crate) struct RedisConnection;
+
+impl Subject for RedisConnection {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let client = redis::Client::open(&*url).expect("a client");
+        let connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        Node::of(RedisNode::builder(connection).name(url).build().expect("a node"))
+    }
+}
+
+/// From a pool of `deadpool-redis`.
+pub(crate) struct RedisPool;
+
+impl Subject for RedisPool {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let pool = deadpool_redis::Config::from_url(&*url);
+        let pool = pool.create_pool(Some(deadpool_redis::Runtime::Tokio1)).expect("a pool");
+        Node::of(RedisNode::builder(pool).name(url).build().expect("a node"))
+    }
+}
+
 /// `RedisNode::from_url` of a `rediss://` URL.
 pub(crate) struct RedisTls;
 
@@ -163,6 +197,9 @@ macro_rules! each_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_connection: RedisConnection,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,
@@ -175,6 +212,8 @@ macro_rules! each_healing_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,
@@ -187,6 +226,8 @@ macro_rules! each_lazy_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
             fred_client: FredClient,

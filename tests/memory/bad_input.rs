@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redlock_core::{
     AcquireError, Acquisition, AdoptError, Backend, BackendError, Capabilities, Command, ConfigError, Inbox,
-    KeyFormat, NodeName, Notifications, Parameter, Redlock, RedlockBuilder, Reply, RetryPolicy, async_trait,
+    KeyFormat, NodeName, Notifications, Parameter, Redlock, RedlockBuilder, Reply, RestartGuard, RetryPolicy,
+    async_trait,
 };
 use tokio::time::Instant;
 
@@ -170,7 +171,8 @@ async fn keys_in_several_slots_of_a_cluster_send_nothing() {
     let cluster = Cluster::of(3);
     let nodes = cluster.links.iter().cloned();
     let slotted = nodes.map(|link| Claiming(Capabilities::LOCK | Capabilities::SLOTS, link));
-    let client = Redlock::builder().nodes(slotted).clock(redlock_core::TokioClock::new()).build().unwrap();
+    let builder = Redlock::builder().nodes(slotted).restart_guard(RestartGuard::Off);
+    let client = builder.clock(redlock_core::TokioClock::new()).build().unwrap();
     match client.acquire(["a", "b"]).await {
         Err(AcquireError::Config(error)) => {
             assert_eq!(error.parameter(), Parameter::Resources);

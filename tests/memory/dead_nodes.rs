@@ -11,7 +11,7 @@ use crate::support::{Cluster, Link, TTL, ms};
 /// hazard: 50
 #[tokio::test(start_paused = true)]
 async fn a_hung_minority_delays_nothing() {
-    let cluster = Cluster::of(5);
+    let cluster = Cluster::in_use(5).await;
     cluster.links[0].black_hole();
     cluster.links[3].black_hole();
     let (client, start) = (cluster.client("a"), Instant::now());
@@ -34,7 +34,7 @@ async fn a_hung_minority_delays_nothing() {
 /// hazard: 50
 #[tokio::test(start_paused = true)]
 async fn a_hung_minority_delays_neither_adoption_nor_the_release_of_a_lost_lock() {
-    let cluster = Cluster::of(3);
+    let cluster = Cluster::in_use(3).await;
     cluster.links[1].black_hole();
     let (client, start) = (cluster.client("a"), Instant::now());
     let ticket = client.acquire("x").await.unwrap().detach().await.unwrap();
@@ -48,7 +48,7 @@ async fn a_hung_minority_delays_neither_adoption_nor_the_release_of_a_lost_lock(
 /// hazard: 50
 #[tokio::test(start_paused = true)]
 async fn hung_nodes_are_waited_for_side_by_side() {
-    let cluster = Cluster::of(5);
+    let cluster = Cluster::in_use(5).await;
     cluster.links[..3].iter().for_each(Link::black_hole);
     let start = Instant::now();
     let error = cluster.client("a").try_acquire("x").node_timeout(ms(70)).await.expect_err("no quorum");
@@ -63,7 +63,7 @@ async fn hung_nodes_are_waited_for_side_by_side() {
 #[tokio::test(start_paused = true)]
 async fn with_all_nodes_down_an_acquisition_ends_with_its_retries() {
     for hung in [false, true] {
-        let cluster = all_down(hung);
+        let cluster = all_down(hung).await;
         let start = Instant::now();
         let acquisition = cluster.client("a").acquire("x").retries(5).into_future();
         let result = timeout(Duration::from_secs(60), acquisition).await.expect("an end");
@@ -77,7 +77,7 @@ async fn with_all_nodes_down_an_acquisition_ends_with_its_retries() {
 #[tokio::test(start_paused = true)]
 async fn with_all_nodes_down_an_acquisition_ends_at_its_deadline() {
     for hung in [false, true] {
-        let cluster = all_down(hung);
+        let cluster = all_down(hung).await;
         let start = Instant::now();
         let result = cluster.client("a").acquire("x").retry_forever().deadline(ms(777)).await;
         assert!((ms(777)..=ms(778)).contains(&start.elapsed()), "{:?}", start.elapsed());
@@ -91,8 +91,8 @@ async fn with_all_nodes_down_an_acquisition_ends_at_its_deadline() {
     }
 }
 
-fn all_down(hung: bool) -> Cluster {
-    let cluster = Cluster::of(3);
+async fn all_down(hung: bool) -> Cluster {
+    let cluster = Cluster::in_use(3).await;
     cluster.links.iter().for_each(|link| if hung { link.black_hole() } else { link.refuse() });
     cluster
 }
@@ -101,7 +101,7 @@ fn all_down(hung: bool) -> Cluster {
 /// hazard: 48
 #[tokio::test(start_paused = true)]
 async fn unreachable_nodes_have_a_policy_of_their_own() {
-    let cluster = all_down(false);
+    let cluster = all_down(false).await;
     let never = RetryPolicy { retries: Some(0), ..RetryPolicy::default() };
     let client = cluster.builder("a").retry_unreachable(never).build().unwrap();
     let start = Instant::now();
@@ -138,7 +138,7 @@ async fn extreme_delays_neither_panic_nor_hang() {
 /// hazard: 48
 #[tokio::test(start_paused = true)]
 async fn an_acquisition_without_end_succeeds_when_the_nodes_are_back() {
-    let cluster = all_down(true);
+    let cluster = all_down(true).await;
     let client: Redlock = cluster.client("a");
     let waiting = tokio::spawn(async move { client.acquire("x").retry_forever().await });
     tokio::time::sleep(Duration::from_secs(100)).await;

@@ -32,6 +32,7 @@ async fn a_life_is_told_in_order() {
             "extended",
             "extended",
             "re-planted memory-2",
+            "withheld memory-2 Restarted { uptime: Some(0ns) }",
             "stopped MaxHold",
             "lost Expired",
             "released AlreadyExpired",
@@ -54,7 +55,7 @@ async fn a_failure_is_told_with_each_attempt() {
 #[tokio::test(start_paused = true)]
 async fn the_fault_of_a_minority_is_told() {
     for hung in [false, true] {
-        let (cluster, events) = (Cluster::of(3), Recorder::default());
+        let (cluster, events) = (Cluster::in_use(3).await, Recorder::default());
         let client = cluster.builder("a").observer(events.clone()).build().unwrap();
         if hung {
             cluster.links[2].black_hole();

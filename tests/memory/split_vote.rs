@@ -86,7 +86,7 @@ async fn an_even_split_is_lost_by_both() {
 /// hazard: 19
 #[tokio::test(start_paused = true)]
 async fn four_nodes_tolerate_one_failure_and_say_so() {
-    let (cluster, events) = (Cluster::of(4), Recorder::default());
+    let (cluster, events) = (Cluster::in_use(4).await, Recorder::default());
     let client = cluster.builder("a").observer(events.clone()).build().unwrap();
     assert_eq!(events.events(), ["even 4"]);
     assert_eq!((client.quorum().needed(), client.quorum().tolerated()), (3, 1));

@@ -119,19 +119,19 @@ async fn an_acquire_that_is_sent_again_behind_the_release_is_released() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_certainly_sent_nothing_is_sent_no_release() {
-    let cluster = Cluster::of(3);
+    let cluster = Cluster::in_use(3).await;
     let client = cluster.builder("a").ttl(LONG).node_timeout(ms(50)).build().expect("a client");
     cluster.links[..2].iter().for_each(FaultyLink::refuse);
     client.try_acquire("x").await.expect_err("no quorum");
     cluster.quiet().await;
-    assert_eq!(cluster.links[0].log().len(), 1, "{}", cluster.links[0].timeline());
+    assert_eq!(cluster.lock_commands(0), 1, "{}", cluster.links[0].timeline());
     assert!(cluster.is_free());
     // And a guard's release is not repeated there.
     cluster.links[0].restore();
     let guard = client.acquire("y").await.expect("a quorum");
     assert!(guard.release().await.is_released());
     sleep(LONG).await;
-    assert_eq!(cluster.links[1].log().len(), 3, "{}", cluster.links[1].timeline());
+    assert_eq!(cluster.lock_commands(1), 3, "{}", cluster.links[1].timeline());
 }
 
 #[tokio::test(start_paused = true)]
@@ -197,9 +197,9 @@ async fn after_the_lease_nothing_is_repeated() {
     cluster.links[1].refuse();
     assert!(guard.release().await.is_released());
     sleep(LONG + Duration::from_secs(1)).await;
-    let sent = cluster.links[1].log().len();
+    let sent = cluster.lock_commands(1);
     sleep(LONG).await;
-    assert_eq!(cluster.links[1].log().len(), sent);
+    assert_eq!(cluster.lock_commands(1), sent);
 }
 
 /// A caller that waits no longer has not taken the release back.

@@ -3,17 +3,18 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Identities;
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::options::{Limits, Options, Terms};
 use crate::quorum::{Drift, Nodes, Tasks};
+use crate::restart::Members;
 use crate::shared::Shared;
 use crate::unconfirmed::Unconfirmed;
 use crate::wall_clock::Candidates;
 use crate::{
     Backend, BootClock, Capabilities, Clock, ConfigError, Entropy, Event, Holder, KeyFormat, NodeName,
-    Observer, OsEntropy, Parameter, Redlock, RetryPolicy, SystemWallClock, WallClock,
+    NodeSetPolicy, Observer, OsEntropy, Parameter, Redlock, RestartGuard, RetryPolicy, SystemWallClock,
+    WallClock,
 };
 
 /// Builds a [`Redlock`]. All values are checked, and against each other, at [`build`](Self::build).
@@ -40,6 +41,8 @@ pub struct RedlockBuilder {
     drift_factor: Option<f64>,
     max_ttl: Option<Duration>,
     max_clock_skew: Option<Duration>,
+    guard: RestartGuard,
+    node_sets: NodeSetPolicy,
     fence_retention: Option<Duration>,
     clock: Option<Arc<dyn Clock>>,
     wall_clock: Option<Arc<dyn WallClock>>,
@@ -56,6 +59,8 @@ impl RedlockBuilder {
             drift_factor: None,
             max_ttl: None,
             max_clock_skew: None,
+            guard: RestartGuard::default(),
+            node_sets: NodeSetPolicy::default(),
             fence_retention: None,
             clock: None,
             wall_clock: None,
@@ -98,6 +103,23 @@ impl RedlockBuilder {
     /// node that may have forgotten is not counted. Default: 1 s.
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.max_clock_skew = Some(skew);
+        self
+    }
+
+    /// What is done about nodes that restart and may have forgotten a lock; the same for all clients of a deployment. Default:
+    /// [`RestartGuard::Member`].
+    pub fn restart_guard(mut self, guard: RestartGuard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// What is done where another client locks on a set of nodes that is not safe together with this one. Default:
+    /// [`NodeSetPolicy::Refuse`].
+    ///
+    /// Clients tell each other by way of the nodes: one that shares no node with this client cannot be seen. With
+    /// [`RestartGuard::Off`] nobody tells and nobody looks.
+    pub fn node_set_policy(mut self, policy: NodeSetPolicy) -> Self {
+        self.node_sets = policy;
         self
     }
 
@@ -208,7 +230,7 @@ impl RedlockBuilder {
         }
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let shared = Shared {
-            identities: Identities::new(nodes.len()),
+            members: Members::new(self.guard, self.node_sets, limits, &nodes),
             unconfirmed: Unconfirmed::new(nodes.len()),
             nodes,
             format: self.format,
@@ -248,9 +270,26 @@ impl RedlockBuilder {
         let refuse = |requirement: String| ConfigError::new(Parameter::Nodes, &names, requirement);
         let nodes = Nodes::from_dyn(backends, Tasks::default()).map_err(|error| refuse(error.to_string()))?;
         match nodes.capability_gap(Capabilities::LOCK) {
-            None => Ok(nodes),
-            Some(node) => Err(refuse(format!("must all know the lock commands, and {node} does not"))),
+            None => {}
+            Some(node) => {
+                return Err(refuse(format!("must all know the lock commands, and {node} does not")));
+            }
         }
+        match self.unguardable(&nodes) {
+            None => Ok(nodes),
+            Some(node) => Err(refuse(format!(
+                "must all tell whether they have restarted, or be durable, and {node} claims neither \"describe + member\" nor \
+                 \"durable\": use a backend that does, or choose RestartGuard::Off"
+            ))),
+        }
+    }
+
+    /// A node of which nobody could know whether it has forgotten.
+    fn unguardable(&self, nodes: &Nodes) -> Option<NodeName> {
+        let tells = Capabilities::DESCRIBE | Capabilities::MEMBER;
+        let able = |can: Capabilities| can.contains(tells) || can.contains(Capabilities::DURABLE);
+        let unable = nodes.iter().find(|node| !able(node.capabilities()));
+        unable.filter(|_| self.guard != RestartGuard::Off).map(|node| node.node().clone())
     }
 }
 

@@ -70,7 +70,10 @@ impl Redlock {
         let scan = AdminCommand::Scan(Scan::new(self.shared().format.key_prefix()).at(cursor));
         match self.ask(node, scan).await?.into_admin()? {
             AdminReply::Scanned(page) => Ok(page),
-            AdminReply::Described(_) => Err(BackendError::protocol("not an answer to a scan")),
+            AdminReply::Described(_)
+            | AdminReply::Member(_)
+            | AdminReply::Marked(_)
+            | AdminReply::Announced(_) => Err(BackendError::protocol("not an answer to a scan")),
         }
     }
 

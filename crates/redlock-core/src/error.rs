@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::quorum::{Round, Vote};
-use crate::{ConfigError, EntropyError, Holder, NodeFault};
+use crate::{ConfigError, EntropyError, Holder, NodeFault, NodeSetConflict, Withheld};
 
 /// Why a lock was not acquired.
 ///
@@ -29,6 +29,9 @@ pub enum AcquireError {
         /// From before the first send to the decision.
         elapsed: Duration,
     },
+    /// Another client locks on a set of nodes that is not safe together with this one: two could hold at once.
+    #[error("{0}")]
+    NodeSetConflict(Box<NodeSetConflict>),
     /// The deadline of the whole acquisition passed.
     #[error("not acquired within {after:?}{}", last.as_ref().map(|last| format!(": {last}")).unwrap_or_default())]
     Deadline {
@@ -62,15 +65,21 @@ impl AcquireError {
             Self::ValidityExhausted { .. } => true,
             Self::NoQuorum(error) => error.is_retryable(),
             Self::Deadline { last, .. } => last.as_ref().is_none_or(|last| last.is_retryable()),
-            Self::Cancelled | Self::ShutDown | Self::Config(_) | Self::Entropy(_) | Self::NoRuntime => false,
+            Self::NodeSetConflict(_)
+            | Self::Cancelled
+            | Self::ShutDown
+            | Self::Config(_)
+            | Self::Entropy(_)
+            | Self::NoRuntime => false,
         }
     }
 
     /// After what time another attempt makes sense, where that is known: when the holder's lease runs out, if it is not
-    /// extended.
+    /// extended; or when so many nodes count again that a quorum is possible.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Held(held) => held.remaining,
+            Self::NoQuorum(error) => error.retry_after(),
             Self::Deadline { last, .. } => last.as_ref()?.retry_after(),
             _ => None,
         }
@@ -131,15 +140,17 @@ pub struct NoQuorum {
     pub agreed: usize,
     /// How many answered, and did not agree.
     pub refused: usize,
-    /// The others, each with its name.
+    /// The nodes that did not answer as they should, each with its name.
     pub faults: Vec<NodeFault>,
+    /// The nodes that granted, and whose grants do not count for now.
+    pub withheld: Vec<Withheld>,
 }
 
 impl NoQuorum {
-    pub(crate) fn of(round: &Round, faults: Vec<NodeFault>) -> Self {
+    pub(crate) fn of(round: &Round, faults: Vec<NodeFault>, withheld: Vec<Withheld>) -> Self {
         let quorum = round.quorum();
         let (agreed, refused) = (round.count(Some(Vote::Yes)), round.count(Some(Vote::No)));
-        Self { needed: quorum.needed(), total: quorum.nodes(), agreed, refused, faults }
+        Self { needed: quorum.needed(), total: quorum.nodes(), agreed, refused, faults, withheld }
     }
 
     /// Whether enough of the faults may pass by themselves.
@@ -147,14 +158,24 @@ impl NoQuorum {
         let lasting = self.faults.iter().filter(|fault| !fault.error.is_retryable()).count();
         self.total.saturating_sub(lasting) >= self.needed
     }
+
+    /// When so many of the withheld nodes count that they make a quorum with those that agreed.
+    fn retry_after(&self) -> Option<Duration> {
+        let missing = self.needed.checked_sub(self.agreed)?;
+        let mut waits: Vec<_> = self.withheld.iter().filter_map(|node| node.remaining).collect();
+        waits.sort_unstable();
+        waits.get(missing.checked_sub(1)?).copied()
+    }
 }
 
 impl fmt::Display for NoQuorum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { needed, total, agreed, .. } = self;
         write!(f, "{agreed} of {total} nodes agreed, {needed} are needed")?;
-        for (index, fault) in self.faults.iter().enumerate() {
-            write!(f, "{}{fault}", if index == 0 { ": " } else { "; " })?;
+        let faults = self.faults.iter().map(|fault| fault as &dyn fmt::Display);
+        let nodes = faults.chain(self.withheld.iter().map(|node| node as &dyn fmt::Display));
+        for (index, node) in nodes.enumerate() {
+            write!(f, "{}{node}", if index == 0 { ": " } else { "; " })?;
         }
         Ok(())
     }
@@ -171,6 +192,8 @@ pub enum LossReason {
     /// So many nodes answered that they do not hold it that somebody else may have a quorum: it was evicted, taken, or
     /// forgotten by restarted nodes.
     Gone,
+    /// So many nodes were seen to restart without their data that those which keep it are fewer than a quorum.
+    Forgotten,
     /// The holder released it, or dropped its guard.
     Released,
     /// It was detached: another process may adopt it.
@@ -184,6 +207,7 @@ impl fmt::Display for LossReason {
         f.write_str(match self {
             Self::Expired => "its validity ran out",
             Self::Gone => "a quorum of nodes does not hold it any more",
+            Self::Forgotten => "too many of its nodes have restarted and forgot it",
             Self::Released => "it was released",
             Self::Detached => "it was detached",
             Self::RuntimeGone => "the runtime that watched it has shut down",

@@ -20,6 +20,12 @@ pub enum Mutant {
     AcknowledgementsAdded,
     /// An extension revives a lease whose validity has passed.
     LostComesBack,
+    /// The votes of a node that restarted and forgot count at once.
+    ForgetfulNodesCount,
+    /// Only nodes that this process has seen to restart are withheld.
+    ObservedRestartsOnly,
+    /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
+    QuorumOfBlankNodesIsFresh,
     /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
     NoSecondRound,
     /// A counter is raised also where the lock is another's by now.
@@ -27,7 +33,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// All of them.
+    /// Those of the protocol among nodes that keep their data.
     pub const ALL: [Self; 9] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
@@ -39,6 +45,10 @@ impl Mutant {
         Self::NoSecondRound,
         Self::LiftWithoutOwner,
     ];
+
+    /// Those of the restart guard, which take nodes that forget.
+    pub const OF_THE_GUARD: [Self; 3] =
+        [Self::ForgetfulNodesCount, Self::ObservedRestartsOnly, Self::QuorumOfBlankNodesIsFresh];
 
     /// Those that only fenced locks suffer from.
     pub const OF_FENCING: [Self; 2] = [Self::NoSecondRound, Self::LiftWithoutOwner];
@@ -53,6 +63,9 @@ impl Mutant {
             Self::ExtensionShortens => "extension-shortens",
             Self::AcknowledgementsAdded => "acknowledgements-added",
             Self::LostComesBack => "lost-comes-back",
+            Self::ForgetfulNodesCount => "forgetful-nodes-count",
+            Self::ObservedRestartsOnly => "observed-restarts-only",
+            Self::QuorumOfBlankNodesIsFresh => "quorum-of-blank-nodes-is-fresh",
             Self::NoSecondRound => "no-second-round",
             Self::LiftWithoutOwner => "lift-without-owner",
         }

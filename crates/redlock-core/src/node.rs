@@ -99,12 +99,20 @@ impl Capabilities {
     /// Fencing tokens: the optional parts and the commands of the lock family for which
     /// [`LockCommand::is_fenced`](crate::LockCommand::is_fenced) holds.
     pub const FENCE: Self = Self(1 << 4);
+    /// [`AdminCommand::ReadMember`](crate::AdminCommand::ReadMember), [`Mark`](crate::AdminCommand::Mark) and
+    /// [`Announce`](crate::AdminCommand::Announce): what the restart guard needs besides `DESCRIBE`.
+    pub const MEMBER: Self = Self(1 << 5);
+    /// Whatever the node has acknowledged survives any crash, and one store stands behind it for ever: its votes always
+    /// count. For stores such as a file that is synchronised at each write, not for a server whose configuration may change.
+    pub const DURABLE: Self = Self(1 << 6);
 
-    const NAMES: [(Self, &'static str); 5] = [
+    const NAMES: [(Self, &'static str); 7] = [
         (Self::LOCK, "lock"),
         (Self::SCAN, "scan"),
         (Self::DESCRIBE, "describe"),
         (Self::SLOTS, "slots"),
+        (Self::MEMBER, "member"),
+        (Self::DURABLE, "durable"),
         (Self::FENCE, "fence"),
     ];
 

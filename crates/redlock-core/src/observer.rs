@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    AcquireError, ExtendError, FencingToken, LossReason, NodeFault, NodeName, NodeProblem, ReleaseOutcome,
+    AcquireError, ExtendError, FencingToken, LossReason, NodeFault, NodeName, NodeProblem, NodeSetConflict,
+    ReleaseOutcome, Withheld,
 };
 
 /// Something that happened to a lock or at a node.
@@ -131,6 +132,25 @@ pub enum Event<'a> {
     NodeProblem {
         /// Which node, and what is wrong.
         problem: &'a NodeProblem,
+    },
+    /// The grants of a node do not count for now: it may have forgotten a lock that is still held. Told once for each reason;
+    /// what the nodes wait for in a new deployment, of which some have not answered yet, is told too.
+    #[non_exhaustive]
+    VotesWithheld {
+        /// Which node, why, and for how long.
+        withheld: &'a Withheld,
+    },
+    /// The grants of a node that were withheld count again.
+    #[non_exhaustive]
+    VotesCount {
+        /// Which.
+        node: &'a NodeName,
+    },
+    /// Another client locks on a set of nodes that is not safe together with this one.
+    #[non_exhaustive]
+    NodeSetConflict {
+        /// Which set, and for how long it counts.
+        conflict: &'a NodeSetConflict,
     },
     /// A node did not answer a command as it should.
     #[non_exhaustive]

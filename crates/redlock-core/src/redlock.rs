@@ -150,7 +150,7 @@ impl Redlock {
         if options.fenced {
             self.check_fence(&keys)?;
         }
-        if let Some(twins) = self.shared().identities.duplicate() {
+        if let Some(twins) = self.shared().members.duplicate() {
             return Err(ConfigError::new(Parameter::Nodes, self.nodes(), twins.to_string()));
         }
         Ok((keys, Terms::of(options, self.0.limits)?))

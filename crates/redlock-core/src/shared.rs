@@ -7,13 +7,15 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Identities;
 use crate::lease::Registry;
 use crate::observer::Observers;
 use crate::quorum::{InFlight, Nodes, Quorum};
+use crate::restart::Members;
 use crate::unconfirmed::Unconfirmed;
 use crate::wall_clock::Candidates;
-use crate::{BackendError, Clock, Command, Entropy, Event, KeyFormat, Moment, NodeFault, NodeName, Reply};
+use crate::{
+    BackendError, Clock, Command, Entropy, Event, FaultKind, KeyFormat, Moment, NodeFault, NodeName, Reply,
+};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -25,8 +27,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Observers,
     pub(crate) registry: Arc<Registry>,
     pub(crate) closed: CancellationToken,
-    /// Who the nodes are, over their present connections.
-    pub(crate) identities: Identities,
+    /// Who the nodes are, over their present connections, and whether their votes count.
+    pub(crate) members: Members,
     /// Releases that are being repeated.
     pub(crate) unconfirmed: Unconfirmed,
 }
@@ -92,6 +94,10 @@ impl Shared {
 
     /// Names the node of a fault, and tells the observer.
     pub(crate) fn fault(&self, node: usize, error: BackendError, command: &'static str) -> NodeFault {
+        if error.kind() == FaultKind::ReadOnly {
+            // It has become a replica over the connection over which it was a master: what is promoted later is not what counted.
+            self.members.doubt(node);
+        }
         let fault = NodeFault::new(self.nodes.name(node), error);
         self.observers.emit(|| Event::NodeFault { fault: &fault, command });
         fault
@@ -101,6 +107,7 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.registry.close();
+        self.members.close();
     }
 }
 

@@ -156,7 +156,7 @@ impl Redlock {
         }
         shared.leave(in_flight, "evict");
         if !matches!(round.decide(shared.now()), Decision::Won { .. }) {
-            return Err(StatusError::NoQuorum(Box::new(NoQuorum::of(&round, faults))));
+            return Err(StatusError::NoQuorum(Box::new(NoQuorum::of(&round, faults, Vec::new()))));
         }
         Ok(ForcedRelease {
             removed,

@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use crate::shared::deadline;
 use crate::{
-    AdminCommand, AdminReply, BackendError, Capabilities, Description, NodeFault, NodeName, Redlock, Reply,
-    Role,
+    BackendError, Capabilities, Description, NodeFault, NodeName, NodeSetConflict, Redlock, Role, Withheld,
 };
 
 /// What the nodes say about themselves, and what of it is wrong.
@@ -20,6 +18,10 @@ pub struct Verification {
     pub faults: Vec<NodeFault>,
     /// Nodes whose backend cannot describe them.
     pub skipped: Vec<NodeName>,
+    /// Nodes whose grants do not count for now, since they may have forgotten a lock.
+    pub withheld: Vec<Withheld>,
+    /// A set of nodes in use by another client that is not safe together with this one.
+    pub node_sets: Option<NodeSetConflict>,
 }
 
 /// What is wrong with a node.
@@ -59,9 +61,10 @@ pub enum NodeProblem {
 }
 
 impl Verification {
-    /// Whether every node answered and none has a problem.
+    /// Whether every node answered, none has a problem, and the votes of all count.
     pub fn is_sound(&self) -> bool {
-        self.problems.is_empty() && self.faults.is_empty() && self.skipped.is_empty()
+        let all_told = self.faults.is_empty() && self.skipped.is_empty();
+        all_told && self.problems.is_empty() && self.withheld.is_empty() && self.node_sets.is_none()
     }
 
     /// What is wrong with nodes that say this of themselves.
@@ -123,34 +126,20 @@ impl Redlock {
     pub async fn verify_nodes(&self) -> Verification {
         let shared = self.shared();
         let mut found = Verification::default();
-        let mut asked = Vec::new();
+        shared.ask_all(self.node_timeout()).await;
         for (node, backend) in shared.nodes.iter().enumerate() {
-            if backend.capabilities().contains(Capabilities::DESCRIBE) {
-                asked.push(node);
-            } else {
-                found.skipped.push(backend.node().clone());
+            let name = backend.node().clone();
+            match shared.members.told(node) {
+                _ if !backend.capabilities().contains(Capabilities::DESCRIBE) => found.skipped.push(name),
+                Some(Ok(description)) => found.nodes.push((name, description)),
+                Some(Err(error)) => found.faults.push(NodeFault::new(name, error)),
+                None => found.faults.push(NodeFault::new(name, BackendError::timeout())),
             }
         }
-        let mut answers =
-            shared.nodes.send_to(asked, AdminCommand::Describe.into(), deadline(self.node_timeout()));
-        let mut said = Vec::new();
-        while let Some((node, reply)) = answers.next().await {
-            match described(reply) {
-                Ok(description) => said.push((node, description)),
-                Err(error) => found.faults.push(shared.fault(node, error, "describe")),
-            }
-        }
-        said.sort_by_key(|(node, _)| *node);
-        found.nodes = said.into_iter().map(|(node, said)| (shared.nodes.name(node), said)).collect();
+        found.withheld = shared.members.all_withheld(shared.now());
+        found.node_sets = shared.members.conflict(shared.now());
         found.judge();
         found
-    }
-}
-
-pub(crate) fn described(reply: Result<Reply, BackendError>) -> Result<Description, BackendError> {
-    match reply?.into_admin()? {
-        AdminReply::Described(description) => Ok(*description),
-        AdminReply::Scanned(_) => Err(BackendError::protocol("not an answer to a description")),
     }
 }
 

@@ -100,7 +100,7 @@ impl FredNode {
 
     pub(crate) fn new(name: NodeName, line: Arc<Line>) -> Self {
         let locks = Capabilities::LOCK | Capabilities::FENCE;
-        let one_server = Capabilities::SCAN | Capabilities::DESCRIBE;
+        let one_server = Capabilities::SCAN | Capabilities::DESCRIBE | Capabilities::MEMBER;
         let capabilities = locks | if line.target.clustered { Capabilities::SLOTS } else { one_server };
         Self { name, capabilities, line }
     }

@@ -30,6 +30,7 @@ mod fault;
 mod plan;
 mod request;
 mod script;
+mod store;
 mod value;
 
 pub use decode::decode;
@@ -37,4 +38,5 @@ pub use fault::classify;
 pub use plan::plan;
 pub use request::{Request, Word};
 pub use script::{Script, scripts};
+pub use store::{decode_store, store_read, store_write};
 pub use value::Value;

@@ -4,15 +4,20 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use redlock_core::{
-    Acquire, AdminCommand, BackendError, Command, FenceCommit, FencingToken, Keys, LockCommand, LockValue,
-    Scan, Ttl,
+    Acquire, AdminCommand, Announce, BackendError, Command, Durability, FenceCommit, FencingToken, Keys,
+    LockCommand, LockValue, Marker, Scan, Ttl,
 };
 
-use crate::script::{ACQUIRE, EXTEND, INSPECT, LIFT, RELEASE, REPLANT};
+use crate::script::{ACQUIRE, ANNOUNCE, EXTEND, INSPECT, LIFT, MARK, READ_MEMBER, RELEASE, REPLANT};
 use crate::{Request, Script, Word};
 
 /// How many keys a page of a scan looks at: some tens of microseconds of the server's time.
 const SCAN_COUNT: &[u8] = b"512";
+
+/// Where the deployment's marker stands, in a slot that no lock of ours uses.
+const MARKER: &str = "{redlock}:member";
+/// Where clients write which nodes they use.
+const SETS: &str = "{redlock}:configs";
 
 /// The requests that run `command`, to be sent in this order on one connection; their replies go to
 /// [`decode`](crate::decode). All but [`AdminCommand::Describe`] need one.
@@ -32,6 +37,9 @@ pub fn plan(command: &Command) -> Result<Vec<Request<'_>>, BackendError> {
         Command::Lock(lock) => Ok(vec![lock_request(lock)?]),
         Command::Admin(AdminCommand::Describe) => Ok(describe()),
         Command::Admin(AdminCommand::Scan(scan)) => Ok(vec![scan_request(scan)]),
+        Command::Admin(AdminCommand::ReadMember) => Ok(vec![read_member()]),
+        Command::Admin(AdminCommand::Mark(marker)) => Ok(vec![mark(marker)]),
+        Command::Admin(AdminCommand::Announce(announce)) => Ok(vec![announce_request(announce)]),
         _ => Err(BackendError::unsupported(command.name())),
     }
 }
@@ -100,6 +108,35 @@ fn describe() -> Vec<Request<'static>> {
     let texts: [&[&str]; 4] =
         [&["INFO"], &["CONFIG", "GET", "appendfsync"], &["CONFIG", "GET", "save"], &["TIME"]];
     texts.into_iter().map(|words| Request::Native(words.iter().map(|text| word(text)).collect())).collect()
+}
+
+fn read_member() -> Request<'static> {
+    Request::Script { script: &READ_MEMBER, keys: vec![word(MARKER), word(SETS)], args: Vec::new() }
+}
+
+fn mark(marker: &Marker) -> Request<'_> {
+    let args = vec![
+        word(&marker.run_id),
+        word(marker.node_id.as_str()),
+        millis(marker.max_ttl),
+        word(durability_word(marker.durability)),
+    ];
+    Request::Script { script: &MARK, keys: vec![word(MARKER)], args }
+}
+
+fn announce_request(announce: &Announce) -> Request<'_> {
+    let set = Cow::Owned(announce.set.to_string().into_bytes());
+    Request::Script { script: &ANNOUNCE, keys: vec![word(SETS)], args: vec![set, millis(announce.hold)] }
+}
+
+/// How a marker names what survives a crash.
+pub(crate) fn durability_word(durability: Option<Durability>) -> &'static str {
+    match durability {
+        Some(Durability::Always) => "always",
+        Some(Durability::Partial) => "partial",
+        Some(Durability::Nothing) => "nothing",
+        None => "unknown",
+    }
 }
 
 fn scan_request(scan: &Scan) -> Request<'_> {

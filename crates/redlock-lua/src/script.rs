@@ -50,17 +50,17 @@ impl PartialEq for Script {
 
 impl Eq for Script {}
 
-/// All scripts, for tools that load or list them.
+/// All scripts of a node, for tools that load or list them.
 pub fn scripts() -> impl Iterator<Item = &'static Script> {
-    [&ACQUIRE, &EXTEND, &REPLANT, &LIFT, &RELEASE, &INSPECT].into_iter()
+    [&ACQUIRE, &EXTEND, &REPLANT, &LIFT, &RELEASE, &INSPECT, &READ_MEMBER, &MARK, &ANNOUNCE].into_iter()
 }
 
 macro_rules! script {
-    ($name:literal $(behind $prelude:literal)+) => {
+    ($name:literal $(behind $prelude:literal)*) => {
         Script::new(
             $name,
             concat!(
-                $(include_str!(concat!("scripts/", $prelude, ".lua")), "\n",)+
+                $(include_str!(concat!("scripts/", $prelude, ".lua")), "\n",)*
                 include_str!(concat!("scripts/", $name, ".lua"))
             ),
         )
@@ -73,6 +73,13 @@ pub(crate) static REPLANT: Script = script!("replant" behind "state" behind "fen
 pub(crate) static LIFT: Script = script!("lift" behind "state" behind "fence");
 pub(crate) static RELEASE: Script = script!("release" behind "state");
 pub(crate) static INSPECT: Script = script!("inspect" behind "state");
+pub(crate) static READ_MEMBER: Script = script!("member" behind "sets");
+pub(crate) static MARK: Script = script!("mark");
+pub(crate) static ANNOUNCE: Script = script!("announce" behind "sets");
+
+/// What a store does, which is no node: no lock stands there.
+pub(crate) static STORE_READ: Script = Script::new("store_read", include_str!("scripts/store_read.lua"));
+pub(crate) static STORE_WRITE: Script = Script::new("store_write", include_str!("scripts/store_write.lua"));
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redlock_core::{Clock, Durability, Epoch, Key, KeyState, LockValue, NodeName, Ttl};
+use redlock_core::{Clock, Durability, Epoch, Key, KeyState, LockValue, NodeName, Role, Ttl};
 
 use crate::MemoryNodeBuilder;
 use crate::state::{Health, Shared, State, next_run};
@@ -90,6 +90,7 @@ impl MemoryNode {
             epoch: Epoch::FIRST,
             run: next_run(),
             started: now,
+            role: Role::Master,
         };
         let shared = Shared { name, clock, durability, built: (now, unix_time), state: Mutex::new(state) };
         Self { shared: Arc::new(shared) }
@@ -155,6 +156,27 @@ impl MemoryNode {
         state.epoch = state.epoch.next();
         state.run = next_run();
         state.started = self.shared.clock.now();
+        state.role = Role::Master;
+    }
+
+    /// The node is, from now on, one that was a replica and was promoted: another process, on another machine perhaps, that
+    /// has been up for as long, and has none of the keys.
+    ///
+    /// ```
+    /// use redlock_core::{Key, LockValue};
+    /// let node = redlock_memory::MemoryNode::new("memory-1");
+    /// node.insert(&Key::new("a"), LockValue::from_bytes(*b"mine"), None);
+    /// node.fail_over();
+    /// assert!(node.is_empty());
+    /// ```
+    pub fn fail_over(&self) {
+        let mut state = self.state();
+        // What a replica has of its master is what had come when the link broke: the marker, and none of the late locks.
+        state.store = state.store.without_locks();
+        state.health = Health::Up;
+        state.epoch = state.epoch.next();
+        state.run = next_run();
+        state.role = Role::Promoted;
     }
 
     /// Forgets every key without a restart, as `FLUSHALL` does.

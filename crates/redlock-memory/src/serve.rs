@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redlock_core::{
     AdminCommand, AdminReply, Answer, Backend, BackendError, Capabilities, Command, Description, FaultKind,
-    Inbox, Moment, NodeName, Notifications, Reply, Role, Sent,
+    Inbox, Moment, NodeName, Notifications, Reply, Sent,
 };
 use tokio::time::Instant;
 
@@ -20,7 +20,11 @@ impl Backend for MemoryNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK
+            | Capabilities::FENCE
+            | Capabilities::SCAN
+            | Capabilities::DESCRIBE
+            | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
@@ -58,7 +62,7 @@ impl MemoryNode {
                 state.store.lock(command, now.into(), latest).map(Answer::from)
             }
             Command::Admin(command) => {
-                self.admin(&state, command, now).map(Answer::from).ok_or_else(unsupported)
+                self.admin(&mut state, command, now).map(Answer::from).ok_or_else(unsupported)
             }
             _ => Err(unsupported()),
         };
@@ -71,8 +75,14 @@ impl MemoryNode {
         unix_time.saturating_add(now.saturating_since(built))
     }
 
-    fn admin(&self, state: &State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
+    fn admin(&self, state: &mut State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
         match command {
+            AdminCommand::ReadMember => Some(AdminReply::Member(state.store.membership(now.into()))),
+            AdminCommand::Mark(marker) if marker.run_id != run_id(state) => Some(AdminReply::Marked(None)),
+            AdminCommand::Mark(marker) => Some(AdminReply::Marked(Some(state.store.mark(marker)))),
+            AdminCommand::Announce(announce) => {
+                Some(AdminReply::Announced(state.store.announce(announce, now.into())))
+            }
             AdminCommand::Describe => Some(AdminReply::Described(Box::new(self.describe(state, now)))),
             AdminCommand::Scan(scan) => Some(AdminReply::Scanned(state.store.scan(scan, now.into()))),
             _ => None,
@@ -81,16 +91,20 @@ impl MemoryNode {
 
     fn describe(&self, state: &State, now: Moment) -> Description {
         let mut description = Description::default();
-        // As long as a run id of Redis.
-        description.run_id = Some(format!("{:040x}", state.run));
+        description.run_id = Some(run_id(state));
         description.uptime = Some(now.saturating_since(state.started));
-        description.role = Some(Role::Master);
+        description.role = Some(state.role);
         description.version = Some(concat!("redlock-memory ", env!("CARGO_PKG_VERSION")).to_owned());
         description.durability = Some(self.shared.durability);
         description.eviction = Some("noeviction".to_owned());
         description.time = Some(self.unix_time(now));
         description
     }
+}
+
+/// As long as a run id of Redis.
+fn run_id(state: &State) -> String {
+    format!("{:040x}", state.run)
 }
 
 #[cfg(test)]

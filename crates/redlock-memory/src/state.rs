@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redlock_core::{Clock, Durability, Epoch, Moment, NodeName};
+use redlock_core::{Clock, Durability, Epoch, Moment, NodeName, Role};
 
 use crate::store::Store;
 
@@ -23,6 +23,7 @@ pub(crate) struct State {
     pub(crate) epoch: Epoch,
     pub(crate) run: u64,
     pub(crate) started: Moment,
+    pub(crate) role: Role,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use redlock_core::{Cursor, Key, KeyState, LockValue, Moment, Scan, ScanPage, Ttl};
+use redlock_core::{
+    Announce, AnnouncedSet, Cursor, Key, KeyState, LockValue, Marker, Membership, Moment, NodeSet, Scan,
+    ScanPage, Ttl,
+};
 
 /// How many keys a scan looks at per page. Small, so that callers meet several pages, and pages with no match, in tests.
 const PAGE: usize = 16;
@@ -61,6 +64,9 @@ pub(crate) struct Store {
     order: BTreeMap<u64, Key>,
     last_serial: u64,
     sweep_at: usize,
+    /// What is about the deployment itself is no key: it is neither counted nor met by a scan.
+    marker: Option<Marker>,
+    sets: BTreeMap<NodeSet, Millis>,
 }
 
 impl Store {
@@ -119,6 +125,37 @@ impl Store {
         let matching = keys.filter(|key| key.as_str().starts_with(&scan.prefix) && !self.is_free(key, now));
         let keys = matching.cloned().collect();
         ScanPage { keys, next: Cursor(rest.next().map_or(0, |(serial, _)| *serial)) }
+    }
+
+    pub(crate) fn membership(&self, now: Millis) -> Membership {
+        Membership::new(self.marker.clone(), self.live_sets(now))
+    }
+
+    /// Writes the marker: an identity stays, and so does a longer `max_ttl`.
+    pub(crate) fn mark(&mut self, marker: &Marker) -> Marker {
+        let mut marker = marker.clone();
+        if let Some(before) = self.marker.take() {
+            marker.node_id = before.node_id;
+            marker.max_ttl = marker.max_ttl.max(before.max_ttl);
+        }
+        self.marker.insert(marker).clone()
+    }
+
+    pub(crate) fn announce(&mut self, announce: &Announce, now: Millis) -> Vec<AnnouncedSet> {
+        self.sets.retain(|_, end| *end > now);
+        let end = self.sets.entry(announce.set.clone()).or_insert(now);
+        *end = (*end).max(now.after(announce.hold));
+        self.live_sets(now)
+    }
+
+    fn live_sets(&self, now: Millis) -> Vec<AnnouncedSet> {
+        let live = self.sets.iter().filter(|(_, end)| **end > now);
+        live.map(|(set, end)| AnnouncedSet { set: set.clone(), remaining: now.until(*end) }).collect()
+    }
+
+    /// The same without the locks.
+    pub(crate) fn without_locks(&self) -> Self {
+        Self { marker: self.marker.clone(), sets: self.sets.clone(), ..Self::default() }
     }
 
     pub(crate) fn len(&self, now: Millis) -> usize {

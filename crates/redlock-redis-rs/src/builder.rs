@@ -6,8 +6,11 @@ use std::time::Duration;
 use redlock_core::NodeName;
 
 use crate::line::{Line, Target};
-use crate::tls::Session;
-use crate::{NodeConfigError, RedisNode, url};
+use crate::source::Opened;
+use crate::source::own::Own;
+use crate::tls::Security;
+use crate::wire::Supply;
+use crate::{NodeConfigError, RedisNode, Source, url};
 
 /// The options of a [`RedisNode`]; made by [`RedisNode::builder`].
 ///
@@ -19,31 +22,28 @@ use crate::{NodeConfigError, RedisNode, url};
 /// assert_eq!(node.node().as_str(), "rack-1");
 /// # Ok::<(), redlock_redis_rs::NodeConfigError>(())
 /// ```
-#[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct RedisNodeBuilder {
-    url: String,
+    source: Source,
     name: Option<NodeName>,
     timeouts_before_reconnect: u32,
     connect_timeout: Duration,
-    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
-    tls: Option<redlock_tls::Tls>,
+    security: Security,
 }
 
 impl RedisNodeBuilder {
-    pub(crate) fn new(url: impl Into<String>) -> Self {
+    pub(crate) fn new(source: impl Into<Source>) -> Self {
         Self {
-            url: url.into(),
+            source: source.into(),
             name: None,
             timeouts_before_reconnect: 3,
             connect_timeout: Duration::from_millis(500),
-            #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
-            tls: None,
+            security: Security::default(),
         }
     }
 
     /// What the node is called in errors, events and metrics. Default: `host:port`, or the socket's path, and the
-    /// database where it is not the first.
+    /// database where it is not the first. What does not tell its address (a connection, a manager, a pool) needs a name.
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(NodeName::new(name));
         self
@@ -57,8 +57,8 @@ impl RedisNodeBuilder {
         self
     }
 
-    /// How long one attempt to connect may take, authentication included, before it is given up and made anew.
-    /// Default: 500 ms. A command waits for it no longer than its own deadline.
+    /// How long one attempt to connect may take, authentication included, before it is given up and made anew; also how
+    /// long a pool may take to give a connection. Default: 500 ms. A command waits for it no longer than its own deadline.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
@@ -68,7 +68,7 @@ impl RedisNodeBuilder {
     /// when the node is built.
     #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
     pub fn tls(mut self, tls: redlock_tls::Tls) -> Self {
-        self.tls = Some(tls);
+        self.security.tls = Some(tls);
         self
     }
 
@@ -80,37 +80,32 @@ impl RedisNodeBuilder {
         if self.connect_timeout.is_zero() {
             return Err(NodeConfigError::NoTimeToConnect);
         }
-        let address = url::parse(&self.url)?;
-        let tls = self.session(address.secure)?;
-        let info = address.info;
-        let name = self.name.unwrap_or_else(|| url::name(&info));
-        let target = Target {
-            info,
-            tls,
-            timeouts_before_reconnect: self.timeouts_before_reconnect,
-            connect_timeout: self.connect_timeout,
-        };
+        let (timeouts_before_reconnect, connect_timeout) =
+            (self.timeouts_before_reconnect, self.connect_timeout);
+        let (supply, name) = self.supply()?;
+        let target = Target { supply, timeouts_before_reconnect, connect_timeout };
         Ok(RedisNode::new(name, Line::to(target)))
     }
 
-    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
-    fn session(&self, secure: bool) -> Result<Option<Session>, NodeConfigError> {
-        match &self.tls {
-            Some(_) if !secure => Err(NodeConfigError::TlsWithoutSecureUrl { url: url::shown(&self.url) }),
-            None if !secure => Ok(None),
-            tls => Ok(Some(Session::of(&tls.clone().unwrap_or_default())?)),
+    /// Where connections come from, and the node's name.
+    fn supply(self) -> Result<(Box<dyn Supply>, NodeName), NodeConfigError> {
+        match self.source.open()? {
+            Opened::Address { info, secure, shown } => {
+                let tls = self.security.session(secure, &shown)?;
+                let name = self.name.unwrap_or_else(|| url::name(&info));
+                Ok((Box::new(Own { info, tls }), name))
+            }
+            Opened::Supply(supply) => {
+                self.security.session(false, "what was handed over")?;
+                Ok((supply, self.name.ok_or(NodeConfigError::NoName)?))
+            }
         }
-    }
-
-    #[cfg(not(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc")))]
-    fn session(&self, secure: bool) -> Result<Option<Session>, NodeConfigError> {
-        if secure { Err(NodeConfigError::NoTls { url: url::shown(&self.url) }) } else { Ok(None) }
     }
 }
 
 impl std::fmt::Debug for RedisNodeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The URL may hold a password.
+        // The source may hold a password.
         f.debug_struct("RedisNodeBuilder").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -1,83 +1,83 @@
-//! Making a connection: socket, authentication, who the peer is, and the end of the connection before.
+//! Who the peer is, and the end of the connection before.
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Value};
-use redlock_core::{BackendError, Epoch, FaultKind, Sent};
-use tokio::sync::Semaphore;
+use redis::{Cmd, Pipeline, Value};
 
-use crate::connection::{Connection, Driver, Peer};
-use crate::convert;
-use crate::line::Target;
-use crate::socket::Socket;
-
-/// A connection over which commands can be sent. Where it fails, no command has been sent.
-pub(crate) async fn connect(
-    target: &Target,
-    epoch: Epoch,
-    before: Option<Peer>,
-) -> Result<Connection, BackendError> {
-    let socket = Socket::connect(target.info.addr(), target.tls.as_ref()).await.map_err(unreachable)?;
-    let heard = socket.heard();
-    let settings = target.info.redis_settings();
-    let made = MultiplexedConnection::new_with_config(settings, socket, pipeline_config()).await;
-    let (mut pipeline, work) = made.map_err(|error| convert::not_connected(&error))?;
-    let driver = Driver::spawn(work, heard);
-    let peer = introduce(&mut pipeline).await?;
-    if let Some(before) = before {
-        end(&before, &peer, &mut pipeline).await?;
-    }
-    Ok(Connection::new(pipeline, driver, epoch, peer, target.timeouts_before_reconnect))
+/// Which connection of which server's run this is, in the server's own words; each unknown where the user may not ask, or
+/// where the server answers nothing now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Peer {
+    pub(crate) client_id: Option<i64>,
+    pub(crate) run_id: Option<String>,
 }
 
-/// Without the client's own time limits, which know nothing of deadlines; and with a channel that is never full, since a
-/// full one lets commands overtake each other.
-fn pipeline_config() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(Semaphore::MAX_PERMITS)
-}
+/// How many replies [`questions`] get.
+pub(crate) const QUESTIONS: usize = 2;
 
-/// What the server calls this connection and its own run; each unknown where the user may not ask.
-async fn introduce(pipeline: &mut MultiplexedConnection) -> Result<Peer, BackendError> {
+/// What the server calls this connection and its own run.
+pub(crate) fn questions() -> Pipeline {
     let mut questions = redis::pipe();
     questions.cmd("CLIENT").arg("ID").cmd("INFO").arg("server");
-    let answers = pipeline.send_packed_commands(&questions, 0, 2).await;
-    let answers = answers.map_err(|error| convert::not_connected(&error))?;
-    let mut peer = Peer::default();
-    for answer in answers {
-        match answer {
-            Value::Int(id) => peer.client_id = Some(id),
-            Value::BulkString(info) => peer.run_id = run_id(&String::from_utf8_lossy(&info)),
-            Value::VerbatimString { text, .. } => peer.run_id = run_id(&text),
-            _ => {}
+    questions
+}
+
+impl Peer {
+    /// Who gave these answers to the [`questions`].
+    pub(crate) fn of<'a>(answers: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut peer = Self::default();
+        for answer in answers {
+            match answer {
+                Value::Int(id) => peer.client_id = Some(*id),
+                Value::BulkString(info) => peer.run_id = run_id(&String::from_utf8_lossy(info)),
+                Value::VerbatimString { text, .. } => peer.run_id = run_id(text),
+                _ => {}
+            }
         }
+        peer
     }
-    Ok(peer)
+
+    /// What makes the server forget what the connection before still has under way; nothing where there is no need. Of
+    /// another run the number may be another client's.
+    pub(crate) fn end_of(&self, before: &Self) -> Option<Cmd> {
+        let same_run = before.run_id.is_some() && before.run_id == self.run_id;
+        let id = before.client_id.filter(|id| same_run && Some(*id) != self.client_id)?;
+        let mut kill = Cmd::new();
+        kill.arg("CLIENT").arg("KILL").arg("ID").arg(id);
+        Some(kill)
+    }
 }
 
 fn run_id(info: &str) -> Option<String> {
     info.lines().find_map(|line| line.strip_prefix("run_id:")).map(str::to_owned)
 }
 
-/// Makes the server forget what the connection before has still under way. Of another run the number may be another
-/// client's; and where the user may not do it, resetting the socket had to do.
-async fn end(before: &Peer, now: &Peer, pipeline: &mut MultiplexedConnection) -> Result<(), BackendError> {
-    let (Some(id), true) = (before.client_id, before.run_id.is_some() && before.run_id == now.run_id) else {
-        return Ok(());
-    };
-    let mut kill = Cmd::new();
-    kill.arg("CLIENT").arg("KILL").arg("ID").arg(id);
-    match pipeline.send_packed_command(&kill).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code().is_some() => Ok(()),
-        Err(error) => Err(convert::not_connected(&error)),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn unreachable(error: std::io::Error) -> BackendError {
-    // A certificate that is not trusted will not be trusted at the next attempt either.
-    let refused = error.kind() == std::io::ErrorKind::InvalidData;
-    let kind = if refused { FaultKind::Protocol } else { FaultKind::Unreachable };
-    BackendError::new(kind, Sent::No, error.to_string()).with_source(error)
+    fn peer(client_id: i64, run_id: &str) -> Peer {
+        Peer { client_id: Some(client_id), run_id: Some(run_id.to_owned()) }
+    }
+
+    fn ends(now: &Peer, before: &Peer) -> bool {
+        now.end_of(before).is_some()
+    }
+
+    #[test]
+    fn answers_name_the_connection_and_the_run() {
+        let info = "# Server\r\nrun_id:ab\r\nprocess_id:1\r\n".to_owned();
+        let answers = [Value::Int(7), Value::BulkString(info.clone().into_bytes())];
+        assert_eq!(Peer::of(&answers), peer(7, "ab"));
+        let verbatim = Value::VerbatimString { format: redis::VerbatimFormat::Text, text: info };
+        assert_eq!(Peer::of(&[Value::Int(7), verbatim]), peer(7, "ab"));
+        assert_eq!(Peer::of(&[Value::Nil]), Peer::default());
+    }
+
+    /// hazard: 7
+    #[test]
+    fn only_another_connection_of_the_same_run_is_ended() {
+        assert!(ends(&peer(8, "ab"), &peer(7, "ab")));
+        assert!(!ends(&peer(7, "ab"), &peer(7, "ab")), "it is this one");
+        assert!(!ends(&peer(8, "cd"), &peer(7, "ab")), "another's in another run");
+        assert!(!ends(&peer(8, "ab"), &Peer { run_id: None, client_id: Some(7) }));
+    }
 }

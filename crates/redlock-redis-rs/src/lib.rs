@@ -32,20 +32,28 @@
 //!   a closed socket has sent; and before anything else is sent over the new one, `CLIENT KILL ID` ends the old one on
 //!   the server's side, where the user may do that and the server is still the same process. Otherwise a lock that was
 //!   given up could be taken late, and stay until its ttl.
+//!
+//! That is so for a node made from a URL or a [`redis::Client`]. What else a node can be made from, and what it then cannot
+//! do, is told by the `From` implementations of [`Source`].
 
+mod batches;
 mod builder;
 mod connection;
 mod convert;
 mod handshake;
 mod line;
 mod node;
-mod socket;
+mod source;
+mod store;
 mod ticket;
 mod tls;
 mod url;
+mod wire;
 
 pub use builder::RedisNodeBuilder;
 pub use node::RedisNode;
 #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
 pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
+pub use source::Source;
+pub use store::RedisStore;
 pub use url::NodeConfigError;

@@ -4,21 +4,20 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, ConnectionInfo};
+use redis::Cmd;
 use redlock_core::{BackendError, Epoch, FaultKind, Sent};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use crate::connection::{Connection, Peer};
-use crate::handshake;
+use crate::connection::Connection;
+use crate::handshake::Peer;
 use crate::ticket::{Flight, Ticket};
-use crate::tls::Session;
+use crate::wire::{Made, Supply};
 
-/// Where to, and how.
+/// Where connections come from, and how long they are waited for.
 pub(crate) struct Target {
-    pub(crate) info: ConnectionInfo,
-    pub(crate) tls: Option<Session>,
+    pub(crate) supply: Box<dyn Supply>,
     pub(crate) timeouts_before_reconnect: u32,
     pub(crate) connect_timeout: Duration,
 }
@@ -97,7 +96,7 @@ impl Line {
         if matches!(&state.phase, Phase::Up(current) if Arc::ptr_eq(current, connection)) {
             state.give_up(connection);
         }
-        connection.reset();
+        connection.end();
     }
 
     /// Runs it while no command can leave the queue: one that gives up then is certainly not sent, or certainly was.
@@ -106,10 +105,19 @@ impl Line {
         give_up()
     }
 
-    fn settle(&self, made: Result<Connection, BackendError>) {
+    /// What a command still waits for that gives up in the queue.
+    pub(crate) fn awaited(&self) -> &'static str {
+        self.target.supply.awaited()
+    }
+
+    fn settle(&self, made: Result<Made, BackendError>) {
         let mut state = self.state();
         match made {
-            Ok(connection) => state.connected(Arc::new(connection)),
+            Ok(made) => {
+                let tolerance = self.target.timeouts_before_reconnect;
+                let connection = Connection::new(made, state.epoch, tolerance);
+                state.connected(Arc::new(connection));
+            }
             Err(error) => state.failed(&error),
         }
     }
@@ -188,22 +196,20 @@ impl State {
 /// The one attempt to connect that there is at a time.
 struct Attempt {
     line: Arc<Line>,
-    epoch: Epoch,
     before: Option<Peer>,
     settled: bool,
 }
 
 impl Attempt {
     fn new(line: &Arc<Line>, state: &State) -> Self {
-        Self { line: Arc::clone(line), epoch: state.epoch, before: state.before.clone(), settled: false }
+        Self { line: Arc::clone(line), before: state.before.clone(), settled: false }
     }
 
     async fn run(mut self) {
-        let target = &self.line.target;
-        let limit = target.connect_timeout;
-        let made = timeout(limit, handshake::connect(target, self.epoch, self.before.take())).await;
+        let Target { supply, connect_timeout: limit, .. } = &self.line.target;
+        let made = timeout(*limit, supply.connect(self.before.take())).await;
         let too_long = |_| {
-            let message = format!("no connection within {limit:?}");
+            let message = format!("waited {limit:?} for {}", supply.awaited());
             Err(BackendError::new(FaultKind::Timeout, Sent::No, message))
         };
         self.settled = true;

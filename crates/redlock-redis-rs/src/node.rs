@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::line::Line;
 use crate::ticket::Ticket;
-use crate::{NodeConfigError, RedisNodeBuilder};
+use crate::{NodeConfigError, RedisNodeBuilder, Source};
 
 /// One Redis or Valkey server as a redlock node, over one multiplexed connection of the `redis` crate.
 ///
@@ -40,12 +40,12 @@ impl RedisNode {
     /// # Ok::<(), redlock_redis_rs::NodeConfigError>(())
     /// ```
     pub fn from_url(url: impl Into<String>) -> Result<Self, NodeConfigError> {
-        Self::builder(url).build()
+        Self::builder(url.into()).build()
     }
 
-    /// The options of the node at that URL.
-    pub fn builder(url: impl Into<String>) -> RedisNodeBuilder {
-        RedisNodeBuilder::new(url)
+    /// The options of a node made from a URL, or from what the application already has: see [`Source`].
+    pub fn builder(source: impl Into<Source>) -> RedisNodeBuilder {
+        RedisNodeBuilder::new(source)
     }
 
     pub(crate) fn new(name: NodeName, line: Arc<Line>) -> Self {
@@ -84,7 +84,11 @@ impl Backend for RedisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | Capabilities::DESCRIBE
+        Capabilities::LOCK
+            | Capabilities::FENCE
+            | Capabilities::SCAN
+            | Capabilities::DESCRIBE
+            | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {

@@ -1,17 +1,15 @@
 //! A command on its way: waiting for a connection, or for its reply.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use redis::RedisResult;
 use redlock_core::{BackendError, Epoch, FaultKind, Sent};
 use redlock_lua::Value;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::connection::Connection;
-use crate::convert;
 use crate::line::Line;
+use crate::wire::Outcome;
 
 /// The place in the order that a command got when it was sent.
 pub(crate) enum Ticket {
@@ -42,17 +40,17 @@ async fn wait(
     match timeout_at(deadline, &mut turn).await {
         Ok(Ok(flight)) => flight,
         Ok(Err(_)) => Err(BackendError::new(FaultKind::Unreachable, Sent::No, "connecting was given up")),
-        Err(_) => Err(line.while_no_queue_moves(|| still_queued(turn))),
+        Err(_) => Err(line.while_no_queue_moves(|| still_queued(turn, line.awaited()))),
     }
 }
 
 /// The command may have left the queue at the very moment of the deadline.
-fn still_queued(mut turn: oneshot::Receiver<Result<Flight, BackendError>>) -> BackendError {
+fn still_queued(mut turn: oneshot::Receiver<Result<Flight, BackendError>>, awaited: &str) -> BackendError {
     turn.close();
     match turn.try_recv() {
         Ok(Ok(_)) => BackendError::timeout(),
         Ok(Err(error)) => error,
-        Err(_) => BackendError::new(FaultKind::Timeout, Sent::No, "still connecting"),
+        Err(_) => BackendError::new(FaultKind::Timeout, Sent::No, format!("still waiting for {awaited}")),
     }
 }
 
@@ -61,11 +59,6 @@ pub(crate) struct Flight {
     pub(crate) connection: Arc<Connection>,
     pub(crate) begun: Instant,
     pub(crate) outcome: Outcome,
-}
-
-pub(crate) enum Outcome {
-    Known(RedisResult<redis::Value>),
-    Awaited(Pin<Box<dyn Future<Output = RedisResult<redis::Value>> + Send>>),
 }
 
 impl Flight {
@@ -80,6 +73,6 @@ impl Flight {
             }
             return Err(BackendError::timeout());
         };
-        convert::reply(outcome).map(|value| (self.connection.epoch(), value))
+        outcome.map(|value| (self.connection.epoch(), value))
     }
 }

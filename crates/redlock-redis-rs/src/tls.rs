@@ -10,12 +10,30 @@ mod session {
     use tokio_rustls::client::TlsStream;
     use tokio_rustls::rustls::pki_types::ServerName;
 
+    use crate::NodeConfigError;
+
+    /// What the user has said of TLS.
+    #[derive(Default)]
+    pub(crate) struct Security {
+        pub(crate) tls: Option<Tls>,
+    }
+
+    impl Security {
+        pub(crate) fn session(&self, secure: bool, shown: &str) -> Result<Option<Session>, NodeConfigError> {
+            match &self.tls {
+                Some(_) if !secure => Err(NodeConfigError::TlsWithoutSecureUrl { url: shown.to_owned() }),
+                None if !secure => Ok(None),
+                tls => Ok(Some(Session::of(&tls.clone().unwrap_or_default())?)),
+            }
+        }
+    }
+
     /// What sessions with one server are made of.
     #[derive(Clone)]
     pub(crate) struct Session(TlsConnector);
 
     impl Session {
-        pub(crate) fn of(tls: &Tls) -> Result<Self, TlsConfigError> {
+        fn of(tls: &Tls) -> Result<Self, TlsConfigError> {
             Ok(Self(tls.client_config()?.into()))
         }
 
@@ -33,6 +51,19 @@ mod session {
 
     use tokio::net::TcpStream;
 
+    use crate::NodeConfigError;
+
+    /// Nothing can be said of TLS.
+    #[derive(Default)]
+    pub(crate) struct Security {}
+
+    impl Security {
+        #[allow(clippy::unused_self, reason = "as where something can be said")]
+        pub(crate) fn session(&self, secure: bool, shown: &str) -> Result<Option<Session>, NodeConfigError> {
+            if secure { Err(NodeConfigError::NoTls { url: shown.to_owned() }) } else { Ok(None) }
+        }
+    }
+
     /// There is none.
     #[derive(Clone)]
     pub(crate) enum Session {}
@@ -45,4 +76,4 @@ mod session {
     }
 }
 
-pub(crate) use session::Session;
+pub(crate) use session::{Security, Session};

@@ -17,16 +17,29 @@ pub enum NodeConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The client's address is none that a node can connect to.
+    #[error(
+        "{address} is reached neither by plain TCP nor by a Unix socket; for TLS, make the node from its rediss:// URL"
+    )]
+    Address {
+        /// The address, without user and password.
+        address: String,
+    },
+    /// Nothing to call the node by.
+    #[error(
+        "name is missing: what the node is made from does not tell its address; give it one by `name(…)`"
+    )]
+    NoName,
     /// The URL asks for TLS, and no feature for it is on.
     #[error("{url} asks for TLS: turn on the feature `tls-rustls-ring` or `tls-rustls-aws-lc`")]
     NoTls {
         /// The URL without user, password and query.
         url: String,
     },
-    /// TLS was set up for a URL that does not ask for it.
-    #[error("TLS is set up, but {url} asks for none; write rediss://")]
+    /// TLS was set up for what does not ask for it, or makes its connections by itself.
+    #[error("TLS is set up, but {url} asks for none; make the node from a rediss:// URL")]
     TlsWithoutSecureUrl {
-        /// The URL without user, password and query.
+        /// The URL without user, password and query; or what was handed over.
         url: String,
     },
     /// The TLS configuration cannot be used.
@@ -70,6 +83,14 @@ fn plain(url: &str) -> (String, bool) {
     match url.split_once("://") {
         Some((scheme, rest)) if secure(scheme) => (format!("redis://{rest}"), true),
         _ => (url.to_owned(), false),
+    }
+}
+
+/// The same for what a client was made for.
+pub(crate) fn check(info: ConnectionInfo) -> Result<Address, NodeConfigError> {
+    match info.addr() {
+        ConnectionAddr::Tcp(..) | ConnectionAddr::Unix(_) => Ok(Address { info, secure: false }),
+        other => Err(NodeConfigError::Address { address: other.to_string() }),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use redlock_core::{Key, KeyState, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock};
+use redlock_core::{Command, Key, KeyState, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock};
 use redlock_memory::MemoryNode;
 use redlock_testkit::{FaultyLink, Plan};
 
@@ -22,6 +22,13 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn of(nodes: usize) -> Self {
         Self { links: MemoryNode::cluster_on(TokioClock::new(), nodes).into_iter().map(Link::new).collect() }
+    }
+
+    /// The same, with every node known as a member of the deployment: not its first boot.
+    pub(crate) async fn in_use(nodes: usize) -> Self {
+        let cluster = Self::of(nodes);
+        assert!(cluster.client("the first").verify_nodes().await.is_sound());
+        cluster
     }
 
     /// The same nodes behind links of their own, for a client with other connections.
@@ -67,6 +74,12 @@ impl Cluster {
         logs.filter(|delivery| delivery.command.name() == command).count()
     }
 
+    /// How many commands about locks have reached that node.
+    pub(crate) fn lock_commands(&self, node: usize) -> usize {
+        let log = self.links[node].log();
+        log.iter().filter(|delivery| matches!(delivery.command, Command::Lock(_))).count()
+    }
+
     /// How many commands were sent, those on their way included.
     pub(crate) fn sent(&self) -> usize {
         self.links.iter().map(|link| link.log().len() + link.pending()).sum()
@@ -83,6 +96,12 @@ impl Cluster {
             KeyState::Free => String::new(),
         };
         self.links.iter().map(name).collect()
+    }
+
+    /// The same, when all that was under way is over.
+    pub(crate) async fn quiet_holders(&self, resource: &str) -> Vec<String> {
+        self.quiet().await;
+        self.holders(resource)
     }
 
     /// How long each node keeps the key.

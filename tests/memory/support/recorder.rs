@@ -37,6 +37,10 @@ fn describe(event: &Event<'_>) -> String {
         Event::ReleaseUnconfirmed { node, .. } => format!("release unconfirmed {node}"),
         Event::EvenNodes { nodes, .. } => format!("even {nodes}"),
         Event::NodeFault { fault, command, .. } => format!("fault {} {command}", fault.node),
+        Event::VotesWithheld { withheld, .. } => format!("withheld {} {:?}", withheld.node, withheld.reason),
+        Event::VotesCount { node, .. } => format!("counts {node}"),
+        Event::NodeProblem { problem, .. } => format!("problem {problem:?}"),
+        Event::NodeSetConflict { conflict, .. } => format!("conflict {}", conflict.other),
         other => panic!("an event that this lane does not know: {other:?}"),
     }
 }

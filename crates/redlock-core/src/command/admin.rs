@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Key;
+use super::{Announce, AnnouncedSet, Marker, Membership, NodeId, NodeSet};
+use crate::{Key, Ttl};
 
 /// A question to a node that is about no lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,15 @@ pub enum AdminCommand {
     Describe,
     /// One page of the keys that begin with a prefix. Answered by [`AdminReply::Scanned`].
     Scan(Scan),
+    /// Which marker stands on the node, and which sets of nodes are in use? Changes nothing. Answered by
+    /// [`AdminReply::Member`].
+    ReadMember,
+    /// Writes the marker, if the node's process is still the run that the marker names. A node that has an identity keeps
+    /// it, and a longer `max_ttl` stays. Answered by [`AdminReply::Marked`].
+    Mark(Marker),
+    /// Writes which set of nodes a client uses, and forgets those whose time is over. Answered by
+    /// [`AdminReply::Announced`].
+    Announce(Announce),
 }
 
 /// One page of the keys that begin with `prefix`, in no order; a key may come twice (as `SCAN` of Redis does).
@@ -60,6 +70,12 @@ pub enum AdminReply {
     Described(Box<Description>),
     /// A page of keys.
     Scanned(ScanPage),
+    /// What stands there about the deployment.
+    Member(Membership),
+    /// The marker as it stands now; `None` where another run answers than the one that was named, and nothing was written.
+    Marked(Option<Marker>),
+    /// The sets that are in use, the announced one among them.
+    Announced(Vec<AnnouncedSet>),
 }
 
 /// A page of keys and where the next one begins.
@@ -119,6 +135,9 @@ impl AdminCommand {
         match self {
             Self::Describe => "describe",
             Self::Scan(_) => "scan",
+            Self::ReadMember => "read-member",
+            Self::Mark(_) => "mark",
+            Self::Announce(_) => "announce",
         }
     }
 
@@ -130,10 +149,29 @@ impl AdminCommand {
         while let Some(sample) = next {
             next = match &sample {
                 Self::Describe => Some(Self::Scan(Scan::new("redlock:sample"))),
-                Self::Scan(_) => None,
+                Self::Scan(_) => Some(Self::ReadMember),
+                // Of a run that is none, so that a node is never marked by a sample.
+                Self::ReadMember => Some(Self::Mark(sample_marker())),
+                // Of a node that is none, and for no longer than a moment.
+                Self::Mark(_) => Some(Self::Announce(Announce::new(sample_set(), sample_hold()))),
+                Self::Announce(_) => None,
             };
             samples.push(sample);
         }
         samples
     }
+}
+
+fn sample_marker() -> Marker {
+    let node_id = NodeId::from_random([0; 16]);
+    Marker { run_id: "sample".to_owned(), node_id, max_ttl: Ttl::SECOND, durability: None }
+}
+
+/// In conflict with nobody's.
+fn sample_set() -> NodeSet {
+    NodeSet::new([NodeId::from_random([0; 16])], 1_000)
+}
+
+fn sample_hold() -> Ttl {
+    Ttl::from_duration(Duration::from_millis(1)).unwrap_or(Ttl::SECOND)
 }

@@ -6,6 +6,7 @@
 mod admin;
 mod fence;
 mod lock;
+mod member;
 mod reply;
 
 pub use admin::{AdminCommand, AdminReply, Cursor, Description, Durability, Role, Scan, ScanPage};
@@ -14,6 +15,7 @@ pub use lock::{
     Acquire, Blocker, Evict, Extend, Grant, Inspect, KeyState, LockCommand, LockReply, Ownership, RePlant,
     Refusal, Release, Released,
 };
+pub use member::{Announce, AnnouncedSet, Marker, Membership, NodeId, NodeSet};
 pub use reply::{Answer, Reply};
 
 /// One atomic step on one node.

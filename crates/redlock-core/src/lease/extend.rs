@@ -43,6 +43,7 @@ impl Lease {
         self.check().map_err(|reason| LockLost { reason })?;
         let mut extending = self.start_extension(ttl);
         let decision = self.decide(&mut extending).await;
+        self.shared.meet_new_nodes(self.terms.node_timeout);
         match decision {
             Decision::Won { valid_until } => self.confirmed(extending, valid_until).await,
             Decision::Lost(Loss::Refused) => {
@@ -103,7 +104,11 @@ impl Lease {
     }
 
     fn count(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) {
+        let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
         let vote = self.vote(extending, node, reply);
+        if let Some(epoch) = epoch.filter(|_| vote == Vote::Yes) {
+            self.homes.confirm(node, epoch);
+        }
         extending.round.record(node, vote);
     }
 
@@ -150,7 +155,8 @@ impl Lease {
     }
 
     fn not_confirmed(&self, extending: Extending) -> ExtendError {
-        let error = ExtendError::NotConfirmed(Box::new(NoQuorum::of(&extending.round, extending.faults)));
+        let error =
+            ExtendError::NotConfirmed(Box::new(NoQuorum::of(&extending.round, extending.faults, Vec::new())));
         self.shared.observers.emit(|| Event::ExtensionFailed { resources: &self.resources, error: &error });
         error
     }
@@ -206,7 +212,11 @@ impl Lease {
                 if settled.contains(&node) {
                     traces.answered(node, reply.as_ref().map(|_| true));
                 }
+                let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
                 if matches!(reply.and_then(Reply::into_lock), Ok(LockReply::RePlanted(true))) {
+                    if let Some(epoch) = epoch {
+                        lease.homes.confirm(node, epoch);
+                    }
                     let node = &lease.shared.nodes.name(node);
                     lease.shared.observers.emit(|| Event::RePlanted { resources: &lease.resources, node });
                 }

@@ -5,6 +5,7 @@
 
 mod claim;
 mod extend;
+mod homes;
 mod registry;
 mod release;
 mod state;
@@ -24,6 +25,8 @@ pub use extend::Extension;
 pub(crate) use registry::Registry;
 pub(crate) use state::{AutoExtend, LeaseState};
 
+use homes::Homes;
+
 use crate::options::Terms;
 use crate::shared::Shared;
 use crate::{Event, LossReason, Moment, StopReason};
@@ -39,6 +42,7 @@ pub(crate) struct Lease {
     pub(crate) resources: Arc<[String]>,
     pub(crate) claim: Claim,
     pub(crate) terms: Terms,
+    homes: Homes,
     pub(crate) acquired_at: Moment,
     /// Where the lock was acquired: what is left to do when no other runtime is at hand is done there.
     pub(crate) runtime: Handle,
@@ -75,6 +79,7 @@ impl Lease {
             state: Mutex::new(LeaseState::new(valid_until, auto)),
             changed: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
+            homes: Homes::of(&shared.nodes),
             shared,
             resources,
             claim,
@@ -113,6 +118,14 @@ impl Lease {
             self.announce(reason);
         }
         stands
+    }
+
+    /// A node has restarted and forgot. Where fewer nodes than a quorum have kept the lease, somebody else may take it.
+    pub(crate) fn node_forgot(&self) {
+        let forgotten = self.homes.forgotten(|node| self.shared.members.forgot_since(node));
+        if forgotten > self.shared.quorum().tolerated() {
+            self.lose(LossReason::Forgotten);
+        }
     }
 
     fn announce(&self, reason: LossReason) {

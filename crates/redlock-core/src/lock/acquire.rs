@@ -16,7 +16,7 @@ use crate::lease::{AutoExtend, Lease, NewLease};
 use crate::mutants::{self, Mutant};
 use crate::options::{Options, Terms};
 use crate::shared::{Shared, deadline};
-use crate::{AcquireError, Event, FenceProposal, Held, Keys, LockValue, Moment};
+use crate::{AcquireError, ConfigError, Event, FenceProposal, Held, Keys, LockValue, Moment, Parameter};
 
 pub(super) type Cancel = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -114,6 +114,9 @@ impl Acquiring {
     }
 
     async fn attempts(&self, runtime: &Handle, progress: &mut Progress) -> Result<LockGuard, AcquireError> {
+        if let Some(error) = self.forbidden() {
+            return Err(error);
+        }
         let mut value = self.fresh_value()?;
         loop {
             progress.attempts = progress.attempts.saturating_add(1);
@@ -163,6 +166,9 @@ impl Acquiring {
         // With a deadline, only the deadline counts.
         let last = self.once || (self.options.deadline.is_none() && !policy.allows(progress.attempts));
         let began = Instant::now();
+        if let Some(error) = self.forbidden() {
+            return Err(error);
+        }
         let error = self.explain(lost, last, progress).await;
         let (resources, attempt) = (&self.resources, progress.attempts);
         self.shared.observers.emit(|| Event::AttemptLost { resources, attempt, error: &error });
@@ -174,6 +180,16 @@ impl Acquiring {
         let delay = policy.next_delay(&*self.shared.entropy)?.saturating_sub(began.elapsed());
         sleep(delay).await;
         Ok(())
+    }
+
+    /// Why nothing may be locked on these nodes, as is known by now.
+    fn forbidden(&self) -> Option<AcquireError> {
+        let shared = &self.shared;
+        if let Some(twins) = shared.members.duplicate() {
+            let names: Vec<_> = shared.names().collect();
+            return Some(ConfigError::new(Parameter::Nodes, names, twins.to_string()).into());
+        }
+        shared.members.forbids(shared.now()).map(|conflict| AcquireError::NodeSetConflict(Box::new(conflict)))
     }
 
     /// The error of a lost attempt. Who holds the lock is asked after the first refusal, again when that lease should be

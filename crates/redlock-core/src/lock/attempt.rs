@@ -1,6 +1,9 @@
 //! One attempt: a fresh token, one round (two for some fencing tokens), and nothing left behind where it is lost.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -10,6 +13,7 @@ use crate::lease::Claim;
 use crate::mutants::{self, Mutant};
 use crate::options::Terms;
 use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
+use crate::restart::Ballot;
 use crate::shared::Shared;
 use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
@@ -28,6 +32,7 @@ pub(super) struct Attempt {
     /// Taken when the attempt is over.
     pub(super) in_flight: Option<InFlight>,
     pub(super) faults: Vec<NodeFault>,
+    ballot: Ballot,
     fenced: bool,
     /// What the nodes stored, where the attempt is fenced.
     pub(super) stored: Stored,
@@ -65,6 +70,7 @@ impl Attempt {
         let acquire = Acquire::new(claim.keys.clone(), claim.value.clone(), terms.ttl);
         let acquire = Acquire { fence, ..acquire };
         let in_flight = Some(shared.send(LockCommand::Acquire(acquire), terms.node_timeout));
+        let ballot = Ballot::new(&shared, terms.node_timeout);
         Self {
             shared,
             runtime,
@@ -74,6 +80,7 @@ impl Attempt {
             round,
             in_flight,
             faults: Vec::new(),
+            ballot,
             fenced: fence.is_some(),
             stored: Stored::default(),
             second: None,
@@ -117,9 +124,8 @@ impl Attempt {
     async fn decide(&mut self) -> Decision {
         let mut decision = self.round.decide(self.shared.now());
         while decision == Decision::Pending {
-            let Some(in_flight) = &mut self.in_flight else { break };
-            let Some((node, reply)) = in_flight.next().await else { break };
-            self.count(node, reply);
+            let Some(step) = self.next().await else { break };
+            self.take(step);
             decision = self.round.decide(self.shared.now());
         }
         // What has come at the same time belongs to the report, although it decides nothing any more.
@@ -129,18 +135,60 @@ impl Attempt {
         decision
     }
 
+    /// The next answer of a node, or the news for which a grant waits.
+    async fn next(&mut self) -> Option<Step> {
+        let open = self.in_flight.as_mut().filter(|in_flight| !in_flight.is_settled());
+        match (open, self.ballot.is_waiting()) {
+            (None, false) => None,
+            (None, true) => Some(Step::News { late: self.ballot.news().await }),
+            (Some(in_flight), false) => in_flight.next().await.map(|(node, reply)| Step::Answer(node, reply)),
+            (Some(in_flight), true) => {
+                let answer = async { in_flight.next().await.map(|(node, reply)| Step::Answer(node, reply)) };
+                let news = async { Some(Step::News { late: self.ballot.news().await }) };
+                first(answer, news).await
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        let late = match step {
+            Step::Answer(node, reply) => {
+                self.count(node, reply);
+                false
+            }
+            Step::News { late } => late,
+        };
+        let open = self.is_open();
+        for (node, vote) in self.ballot.settle(open, late) {
+            self.round.record(node, vote);
+        }
+    }
+
+    /// Whether a node may yet answer.
+    fn is_open(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|in_flight| !in_flight.is_settled())
+    }
+
     pub(super) fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
+        let epoch = reply.as_ref().ok().map(|reply| reply.epoch);
         let granted = self.granted(node, reply);
         self.claim.traces.answered(node, granted.as_ref().copied());
-        let vote = match granted {
-            Ok(true) => Vote::Yes,
-            Ok(false) => Vote::No,
-            Err(error) => {
+        let vote = match (granted, epoch) {
+            (Ok(true), Some(epoch)) => self.ballot.granted(node, epoch, self.is_open()),
+            (Ok(_), epoch) => {
+                if let Some(epoch) = epoch {
+                    self.ballot.heard(node, epoch);
+                }
+                Some(Vote::No)
+            }
+            (Err(error), _) => {
                 self.faults.push(self.shared.fault(node, error, "acquire"));
-                Vote::Fault
+                Some(Vote::Fault)
             }
         };
-        self.round.record(node, vote);
+        if let Some(vote) = vote {
+            self.round.record(node, vote);
+        }
     }
 
     fn granted(&mut self, node: usize, reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {
@@ -165,8 +213,10 @@ impl Attempt {
                 Lost::ValidityExhausted { elapsed: now.saturating_since(self.started) }
             }
             Loss::NoQuorum => {
+                let mut faults = std::mem::take(&mut self.faults);
+                faults.append(&mut self.ballot.faults);
                 let round = self.second.as_ref().unwrap_or(&self.round);
-                Lost::NoQuorum(NoQuorum::of(round, std::mem::take(&mut self.faults)))
+                Lost::NoQuorum(NoQuorum::of(round, faults, std::mem::take(&mut self.ballot.withheld)))
             }
         }
     }
@@ -232,6 +282,25 @@ impl RollBack {
             }
         }
     }
+}
+
+/// What an attempt hears.
+enum Step {
+    Answer(usize, Result<Reply, BackendError>),
+    /// Something is known of a node that was not; or it is too `late` for that.
+    News {
+        late: bool,
+    },
+}
+
+/// Whichever is ready first; always polled in this order, so that a run can be replayed.
+async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        ready @ Poll::Ready(_) => ready,
+    })
+    .await
 }
 
 fn granted(reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {

@@ -93,7 +93,14 @@ impl Views {
     /// Why nothing could be said.
     pub(crate) fn into_no_quorum(self) -> NoQuorum {
         let (needed, total) = (self.quorum.needed(), self.quorum.nodes());
-        NoQuorum { needed, total, agreed: self.states.len(), refused: 0, faults: self.faults }
+        NoQuorum {
+            needed,
+            total,
+            agreed: self.states.len(),
+            refused: 0,
+            faults: self.faults,
+            withheld: Vec::new(),
+        }
     }
 
     fn agreed(&self, alike: &[&KeyState]) -> Option<Consensus> {

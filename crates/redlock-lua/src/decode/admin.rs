@@ -6,6 +6,7 @@ use redlock_core::{
     AdminCommand, AdminReply, BackendError, Cursor, Description, Durability, FaultKind, Key, Role, ScanPage,
 };
 
+use super::member::{marker, membership, sets};
 use super::{single, unexpected};
 use crate::Value;
 use crate::fault::{classify, replied};
@@ -14,6 +15,9 @@ pub(super) fn decode(command: &AdminCommand, replies: Vec<Value>) -> Result<Admi
     match command {
         AdminCommand::Describe => describe(replies).map(Box::new).map(AdminReply::Described),
         AdminCommand::Scan(_) => scanned(single(replies)?).map(AdminReply::Scanned),
+        AdminCommand::ReadMember => membership(single(replies)?).map(AdminReply::Member),
+        AdminCommand::Mark(_) => marker(single(replies)?).map(AdminReply::Marked),
+        AdminCommand::Announce(_) => sets(single(replies)?).map(AdminReply::Announced),
         _ => Err(BackendError::unsupported(command.name())),
     }
 }
@@ -121,7 +125,7 @@ fn key(reply: Value) -> Option<Key> {
     }
 }
 
-fn text(reply: &Value) -> Option<String> {
+pub(super) fn text(reply: &Value) -> Option<String> {
     match reply {
         Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::Int(number) => Some(number.to_string()),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod lock;
+mod member;
 
 use redlock_core::{Answer, BackendError, Command};
 

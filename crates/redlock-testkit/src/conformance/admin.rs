@@ -57,6 +57,9 @@ fn needs(command: &Command) -> Option<Capabilities> {
         Command::Lock(_) => Some(Capabilities::LOCK),
         Command::Admin(AdminCommand::Scan(_)) => Some(Capabilities::SCAN),
         Command::Admin(AdminCommand::Describe) => Some(Capabilities::DESCRIBE),
+        Command::Admin(AdminCommand::ReadMember | AdminCommand::Mark(_) | AdminCommand::Announce(_)) => {
+            Some(Capabilities::MEMBER)
+        }
         _ => None,
     }
 }
@@ -65,7 +68,11 @@ fn fits(command: &Command, answer: &Answer) -> bool {
     match (command, answer) {
         (Command::Lock(command), Answer::Lock(reply)) => lock_fits(command, reply),
         (Command::Admin(AdminCommand::Scan(_)), Answer::Admin(AdminReply::Scanned(_)))
-        | (Command::Admin(AdminCommand::Describe), Answer::Admin(AdminReply::Described(_))) => true,
+        | (Command::Admin(AdminCommand::Describe), Answer::Admin(AdminReply::Described(_)))
+        | (Command::Admin(AdminCommand::ReadMember), Answer::Admin(AdminReply::Member(_)))
+        // No run is called so.
+        | (Command::Admin(AdminCommand::Mark(_)), Answer::Admin(AdminReply::Marked(None)))
+        | (Command::Admin(AdminCommand::Announce(_)), Answer::Admin(AdminReply::Announced(_))) => true,
         _ => false,
     }
 }
@@ -132,7 +139,7 @@ async fn a_description_is_of_one_run(bench: &Bench<'_>) -> Result<(), Stop> {
     ensure(second.uptime >= first.uptime, || format!("uptime fell: {:?}, {:?}", first.uptime, second.uptime))
 }
 
-async fn describe(bench: &Bench<'_>) -> Result<Description, Stop> {
+pub(super) async fn describe(bench: &Bench<'_>) -> Result<Description, Stop> {
     match bench.admin(AdminCommand::Describe).await? {
         AdminReply::Described(description) => Ok(*description),
         other => Err(Stop::Fail(format!("a description gave {other:?}"))),

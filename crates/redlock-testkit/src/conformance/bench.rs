@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redlock_core::{
     Acquire, AdminCommand, AdminReply, Backend, BackendError, Command, Evict, Inspect, Key, KeyState, Keys,
-    LockCommand, LockReply, LockValue, Reply, Ttl,
+    LockCommand, LockReply, LockValue, NodeId, Reply, Ttl,
 };
 use tokio::time::Instant;
 
@@ -98,6 +98,16 @@ impl<'h> Bench<'h> {
     pub(crate) fn value(&self) -> LockValue {
         let serial = u128::from(self.serial.fetch_add(1, Ordering::Relaxed));
         LockValue::compose("", serial.to_be_bytes(), None)
+    }
+
+    /// One that no node has.
+    pub(crate) fn node_id(&self) -> NodeId {
+        let mut bits = [0; 16];
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (bit, byte) in bits.iter_mut().zip(self.prefix.bytes().rev().take(8).chain(serial)) {
+            *bit = byte;
+        }
+        NodeId::from_random(bits)
     }
 
     /// Runs a command that must be answered.

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Keys are fresh in each run, behind a random prefix, and deleted at its end; nothing else on the server is touched
-//! but the keys `redlock:sample`, `{redlock:sample}:a` and `{redlock:sample}:b` of
+//! but the marker of the deployment, which names the present run after it, and the keys `redlock:sample`, `{redlock:sample}:a` and `{redlock:sample}:b` of
 //! [`Command::samples`](redlock_core::Command::samples). Several runs may share a server. On a real server a run takes
 //! a few seconds, since leases must run out.
 
@@ -28,8 +28,10 @@ mod bench;
 mod contract;
 mod data;
 mod fence;
+mod fenced_store;
 mod harness;
 mod lease;
+mod member;
 mod network;
 mod on_server;
 mod over_network;
@@ -45,13 +47,15 @@ use redlock_core::{Entropy, OsEntropy};
 
 use bench::{Bench, Check, Stop};
 
+pub use fenced_store::fenced_store;
 pub use harness::{Harness, OnMemory, Plain, Plant};
 pub use network::NetworkHarness;
 pub use on_server::OnServer;
 pub use report::{NonConformance, Report, Verdict};
 
-const LOCK_FAMILY: [&[Check]; 7] = [
+const LOCK_FAMILY: [&[Check]; 8] = [
     admin::CHECKS,
+    member::CHECKS,
     contract::CHECKS,
     acquire::CHECKS,
     lease::CHECKS,

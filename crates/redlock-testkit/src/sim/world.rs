@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redlock_core::{
     ConfigError, FencingToken, Holder, Key, KeyFormat, KeyState, LockGuard, LockTicket, Redlock,
-    SeededEntropy,
+    RestartGuard, SeededEntropy,
 };
 use redlock_memory::MemoryNode;
 
@@ -213,6 +213,8 @@ impl Client {
             .drift_factor(f64::from(clocks.factor) / 1e6)
             .node_timeout(times.node_timeout)
             .retry(times.retry)
+            // Nodes keep their data here, and may be dead from the beginning.
+            .restart_guard(RestartGuard::Off)
             .holder(Some(Holder::named(name(number))))
             .clock(clock)
             .wall_clock(SetClock::start(plan.clock.rate, plan.clock.wall.clone()))

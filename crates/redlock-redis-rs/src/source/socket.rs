@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use redis::ConnectionAddr;
+use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -30,11 +31,15 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) async fn connect(address: &ConnectionAddr, tls: Option<&Session>) -> io::Result<Self> {
+    pub(crate) async fn connect(
+        address: &ConnectionAddr,
+        settings: &TcpSettings,
+        tls: Option<&Session>,
+    ) -> io::Result<Self> {
         let stream: Box<dyn Stream> = match address {
             ConnectionAddr::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                tune(&stream)?;
+                tune(&stream, settings)?;
                 match tls {
                     Some(session) => Box::new(session.over(host, stream).await?),
                     None => Box::new(stream),
@@ -53,14 +58,18 @@ impl Socket {
     }
 }
 
-fn tune(stream: &TcpStream) -> io::Result<()> {
+/// What the user has set stays as it is, but for what the contract needs: no delay, and an end that is a reset.
+fn tune(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
     stream.set_nodelay(true)?;
     // A closed socket's data is delivered for up to minutes after a fault of the network; a reset one's is not.
     stream.set_zero_linger()?;
     let socket = SockRef::from(stream);
     #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+    socket.set_tcp_user_timeout(settings.user_timeout().or(Some(USER_TIMEOUT)))?;
+    match settings.keepalive() {
+        Some(chosen) => socket.set_tcp_keepalive(chosen),
+        None => socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE)),
+    }
 }
 
 impl AsyncRead for Socket {

@@ -1,0 +1,163 @@
+//! The grants of one attempt whose worth is not known yet.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
+
+use super::members::Worth;
+use crate::quorum::Vote;
+use crate::shared::Shared;
+use crate::{BackendError, Epoch, Event, FaultKind, Moment, NodeFault, Sent, Withheld};
+
+/// Counts the grants of one attempt: at once where a node is known to be good over the connection of its grant, which costs
+/// nothing, or when it has answered who it is.
+#[derive(Debug)]
+pub(crate) struct Ballot {
+    shared: Arc<Shared>,
+    limit: Duration,
+    parked: Vec<Parked>,
+    wait: Option<Wait>,
+    pub(crate) withheld: Vec<Withheld>,
+    pub(crate) faults: Vec<NodeFault>,
+}
+
+#[derive(Debug)]
+struct Parked {
+    node: usize,
+    epoch: Epoch,
+    /// When it granted.
+    at: Moment,
+    /// Whether the node was asked on behalf of this grant.
+    asked: bool,
+}
+
+#[derive(Debug)]
+struct Wait {
+    news: watch::Receiver<()>,
+    /// Each question has a limit; this ends a wait for one that its runtime has dropped.
+    until: Pin<Box<Sleep>>,
+}
+
+impl Ballot {
+    pub(crate) fn new(shared: &Arc<Shared>, limit: Duration) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            limit,
+            parked: Vec::new(),
+            wait: None,
+            withheld: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The vote of a node that granted over that connection; `None` where it is not known yet. `open` says whether other nodes
+    /// may yet answer.
+    pub(crate) fn granted(&mut self, node: usize, epoch: Epoch, open: bool) -> Option<Vote> {
+        let at = self.shared.now();
+        if self.wait.is_none() {
+            if matches!(self.shared.members.worth(node, epoch, (at, at)), Worth::Counts) {
+                return Some(Vote::Yes);
+            }
+            // Before it is looked at again, so that no news is missed.
+            let news = self.shared.members.subscribe();
+            self.wait = Some(Wait { news, until: Box::pin(sleep(self.limit.saturating_mul(4))) });
+        }
+        let mut parked = Parked { node, epoch, at, asked: false };
+        let vote = self.vote(&mut parked, open);
+        if vote.is_none() {
+            self.parked.push(parked);
+        }
+        vote
+    }
+
+    /// Something was heard of that node: it is asked who it is, if nobody knows.
+    pub(crate) fn heard(&self, node: usize, epoch: Epoch) {
+        if self.shared.members.is_stranger(node, epoch) {
+            self.shared.ask(node, self.limit);
+        }
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// Waits until something is known that was not; says whether it is too late for that.
+    pub(crate) async fn news(&mut self) -> bool {
+        let Some(wait) = &mut self.wait else { return true };
+        let mut changed = pin!(wait.news.changed());
+        poll_fn(|context| {
+            if changed.as_mut().poll(context).is_ready() {
+                return Poll::Ready(false);
+            }
+            wait.until.as_mut().poll(context).map(|()| true)
+        })
+        .await
+    }
+
+    /// The votes that are known by now; all, where it is `late`.
+    pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Vote)> {
+        let mut votes = Vec::new();
+        for mut parked in std::mem::take(&mut self.parked) {
+            match self.vote(&mut parked, open && !late) {
+                Some(vote) => votes.push((parked.node, vote)),
+                None if late => {
+                    let vote = self.fault(parked.node, BackendError::timeout());
+                    votes.push((parked.node, vote));
+                }
+                None => self.parked.push(parked),
+            }
+        }
+        votes
+    }
+
+    fn vote(&mut self, parked: &mut Parked, open: bool) -> Option<Vote> {
+        let members = &self.shared.members;
+        let worth = members.worth(parked.node, parked.epoch, (parked.at, self.shared.now()));
+        match worth {
+            Worth::Counts => Some(Vote::Yes),
+            Worth::Asking => {
+                parked.asked = true;
+                None
+            }
+            Worth::Unknown | Worth::Failed(_) if !parked.asked => {
+                parked.asked = true;
+                self.shared.ask(parked.node, self.limit);
+                // Nobody can be asked where no runtime is.
+                if members.is_asking_of(parked.node) {
+                    None
+                } else {
+                    Some(self.fault(parked.node, unasked()))
+                }
+            }
+            // It was asked, and is still unknown: its answer is of another connection.
+            Worth::Unknown => Some(self.fault(parked.node, unasked())),
+            Worth::Failed(error) => Some(self.fault(parked.node, error)),
+            // The others may turn out to be new, too.
+            Worth::Withheld { may_be_fresh: true, .. } if open || members.is_asking() => None,
+            Worth::Withheld { by, may_be_fresh } => {
+                if let Some(withheld) = members.first_told(parked.node, by, may_be_fresh) {
+                    self.shared.observers.emit(|| Event::VotesWithheld { withheld: &withheld });
+                }
+                let withheld = members.withheld(parked.node, by, may_be_fresh);
+                self.withheld.push(withheld);
+                Some(Vote::Fault)
+            }
+        }
+    }
+
+    /// Told to the observer when it was asked.
+    fn fault(&mut self, node: usize, error: BackendError) -> Vote {
+        self.faults.push(NodeFault::new(self.shared.nodes.name(node), error));
+        Vote::Fault
+    }
+}
+
+fn unasked() -> BackendError {
+    let why = "granted, but it is not known whether the node has forgotten";
+    BackendError::new(FaultKind::Closed, Sent::Maybe, why)
+}

@@ -1,0 +1,8 @@
+-- Writes a value that fencing tokens protect. KEYS: a hash with the fields token and value. ARGV: the writer's token, value.
+-- Returns {1}; {0, token} where a greater one has been here, and nothing was done.
+local seen = redis.call('HGET', KEYS[1], 'token')
+if seen and tonumber(seen) > tonumber(ARGV[1]) then
+  return { 0, seen }
+end
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'value', ARGV[2])
+return { 1 }
