@@ -44,8 +44,8 @@ async fn one(world: Arc<World>, each: Break) {
     let links: Vec<_> = links(&world, each).collect();
     world.journal.fault();
     world.journal.note(&subject(each), || format!("{:?} for {:?}", each.kind, each.lasts));
-    if each.kind == BreakKind::Forget {
-        return forget(&world, each.node, &links);
+    if forgets(each.kind) {
+        return forget(&world, each, &links);
     }
     world.journal.count(Rare::NodeCrash);
     let held: Vec<_> = links.iter().filter_map(|link| begin(link, each.kind)).collect();
@@ -69,7 +69,7 @@ fn begin(link: &Link, kind: BreakKind) -> Option<Connection> {
             connection.hold();
             return Some(connection);
         }
-        BreakKind::Forget => {}
+        BreakKind::Forget | BreakKind::Restart | BreakKind::FailOver | BreakKind::Flush => {}
     }
     None
 }
@@ -84,11 +84,29 @@ fn end(world: &World, each: Break, held: &[Connection]) {
     }
 }
 
-fn forget(world: &World, node: usize, links: &[Link]) {
-    if !world.forget(node) {
-        return;
+fn forgets(kind: BreakKind) -> bool {
+    match kind {
+        BreakKind::Forget | BreakKind::Restart | BreakKind::FailOver | BreakKind::Flush => true,
+        BreakKind::Refuse | BreakKind::BlackHole | BreakKind::Stop => false,
     }
-    world.journal.count(Rare::Restart);
+}
+
+fn forget(world: &World, each: Break, links: &[Link]) {
+    let Some(node) = world.nodes.get(each.node) else { return };
+    let rare = match each.kind {
+        BreakKind::Restart if node.durable => Rare::DurableRestart,
+        BreakKind::Restart => Rare::Amnesia,
+        BreakKind::FailOver => Rare::FailOver,
+        _ if !world.is_dispensable(each.node) => return,
+        BreakKind::Flush => Rare::Flush,
+        _ => Rare::Restart,
+    };
+    world.journal.count(rare);
+    match each.kind {
+        BreakKind::Flush => return node.memory.flush(),
+        BreakKind::FailOver => node.memory.fail_over(),
+        _ => node.memory.restart(),
+    }
     for link in links {
         link.refuse();
         link.restore();

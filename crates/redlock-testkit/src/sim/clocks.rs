@@ -19,7 +19,6 @@ const WHOLE: u64 = 1_000_000;
 pub(super) struct Rate(u64);
 
 impl Rate {
-    #[cfg(test)]
     pub(super) const TRUE: Self = Self(WHOLE);
 
     /// Slow by so many parts per million.

@@ -30,8 +30,9 @@ pub(super) async fn run_out(world: &World) {
     // The longest extension asks for twice the ttl; a command may land late; a leaked guard goes on for a while.
     let longest = times.max_ttl().saturating_add(times.slowest).saturating_add(times.max_hold);
     let longest = longest.saturating_add(times.node_timeout);
-    // By the slowest clock that a schedule has.
-    sleep(longest.saturating_add(longest / 2).saturating_add(MARGIN)).await;
+    // By the slowest clock that a schedule has; and nobody forgot anything so short a time ago that it does not count.
+    let again = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    sleep(longest.saturating_add(longest / 2).max(again).saturating_add(MARGIN)).await;
     for node in &world.nodes {
         let memory = &node.memory;
         let stands = |resource: &&String| memory.peek(&Key::new(resource.as_str())) != KeyState::Free;

@@ -160,6 +160,9 @@ impl Journal {
     /// `lost()` was ready.
     pub(super) fn heard(&self, lease: usize, signal: &LockSignal, reason: LossReason) {
         self.sample(lease, signal);
+        if reason == LossReason::Forgotten {
+            self.count(Rare::Forgotten);
+        }
         let (now, client) = (self.now(), self.client_of(lease));
         let wrong = self.with(lease, |record| {
             let due = self.due(record.client, record.sticky.valid_until(), now);

@@ -10,7 +10,7 @@
 //!
 //! let outcome = sim::run(7, &Settings::default());
 //! assert!(outcome.violations.is_empty());
-//! let told = sim::run(7, &Settings { timeline: true });
+//! let told = sim::run(7, &Settings { timeline: true, ..Settings::default() });
 //! assert!(!told.timeline.is_empty());
 //! ```
 //!
@@ -50,7 +50,7 @@ use check::exclusion::{self, Holding};
 use check::fencing::{self, Fenced};
 use check::leftovers;
 use journal::{Fate, History, LeaseRecord, name};
-use redlock_core::LockValue;
+use redlock_core::{LockValue, RestartGuard};
 use schedule::Schedule;
 use world::World;
 
@@ -61,6 +61,9 @@ use crate::Delivery;
 pub struct Settings {
     /// Whether to tell the run line by line: for a seed that failed, since it takes time.
     pub timeline: bool,
+    /// Another guard against forgetful nodes than the schedule's, which forget all the same: with
+    /// [`Off`](RestartGuard::Off) there must be schedules that do not hold.
+    pub restart_guard: Option<RestartGuard>,
 }
 
 /// What came of one seed.
@@ -85,7 +88,8 @@ pub struct Outcome {
 
 /// Runs the schedule of that seed on this thread, in virtual time. It must not be called within a runtime.
 pub fn run(seed: u64, settings: &Settings) -> Outcome {
-    let schedule = Schedule::of(seed);
+    let mut schedule = Schedule::of(seed);
+    schedule.deployment.replace_guard(settings.restart_guard);
     let clients = u32::try_from(schedule.clients.len()).unwrap_or(u32::MAX);
     let (history, ways) = match play(schedule, settings.timeline) {
         Ok(played) => played,
@@ -112,7 +116,7 @@ fn play(mut schedule: Schedule, tells: bool) -> Result<(History, Ways), String> 
     let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let world = World::new(&mut schedule, tells).map_err(|error| error.to_string())?;
+        let world = World::new(&mut schedule, tells).await.map_err(|error| error.to_string())?;
         let world = Arc::new(world);
         act(&world, schedule).await?;
         ending::heal(&world);

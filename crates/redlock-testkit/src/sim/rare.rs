@@ -41,11 +41,25 @@ pub enum Rare {
     LateWriteRefused,
     /// A process that was stopped went on when its lease was over.
     SleptThrough,
+    /// A node restarted and had forgotten what somebody may have held.
+    Amnesia,
+    /// A durable node restarted.
+    DurableRestart,
+    /// A replica took a node's place.
+    FailOver,
+    /// A node's keys were deleted, and its process stayed.
+    Flush,
+    /// A client withheld the votes of a node.
+    Withheld,
+    /// The votes of a node that was withheld count again.
+    CountsAgain,
+    /// A holder was told that too many of its nodes had forgotten its lock.
+    Forgotten,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 26] = [
         Self::LateGrantAfterWin,
         Self::LateGrantAfterLoss,
         Self::ExtensionNotConfirmed,
@@ -65,6 +79,13 @@ impl Rare {
         Self::SecondRound,
         Self::LateWriteRefused,
         Self::SleptThrough,
+        Self::Amnesia,
+        Self::DurableRestart,
+        Self::FailOver,
+        Self::Flush,
+        Self::Withheld,
+        Self::CountsAgain,
+        Self::Forgotten,
     ];
 
     /// The name in a summary.
@@ -89,6 +110,13 @@ impl Rare {
             Self::SecondRound => "second rounds of fencing",
             Self::LateWriteRefused => "late writes refused",
             Self::SleptThrough => "leases slept through",
+            Self::Amnesia => "restarts that forgot",
+            Self::DurableRestart => "durable restarts",
+            Self::FailOver => "replicas promoted",
+            Self::Flush => "nodes emptied",
+            Self::Withheld => "votes withheld",
+            Self::CountsAgain => "votes counted again",
+            Self::Forgotten => "locks that too many nodes forgot",
         }
     }
 }

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redlock_core::{
-    ConfigError, FencingToken, Holder, Key, KeyFormat, KeyState, LockGuard, LockTicket, Redlock,
-    RestartGuard, SeededEntropy,
+    AdminCommand, AdminReply, Backend, ConfigError, FencingToken, Holder, Key, KeyFormat, KeyState,
+    LockGuard, LockTicket, Marker, NodeId, Redlock, Reply, SeededEntropy, Ttl,
 };
 use redlock_memory::MemoryNode;
+use tokio::time::{Instant, sleep};
 
 use super::check::{Checker, progress::Call};
 use super::clocks::{Rate, RunningClock, SetClock};
@@ -16,7 +17,7 @@ use super::journal::{Host, Journal, name};
 use super::observer::Listener;
 use super::process::{Port, Process};
 use super::rare::Rare;
-use super::schedule::{ClientPlan, ClockPlan, Clocks, Schedule, Times};
+use super::schedule::{ClientPlan, ClockPlan, Clocks, Deployment, NodePlan, Schedule, Start, Times};
 use super::store::{Store, Written};
 use crate::{Faults, FaultyLink};
 
@@ -25,6 +26,7 @@ pub(super) type Link = FaultyLink<MemoryNode>;
 pub(super) struct World {
     pub(super) journal: Journal,
     pub(super) times: Times,
+    pub(super) deployment: Deployment,
     pub(super) resources: Vec<String>,
     pub(super) nodes: Vec<Node>,
     /// What the locks protect.
@@ -38,6 +40,7 @@ pub(super) struct World {
 
 pub(super) struct Node {
     pub(super) memory: MemoryNode,
+    pub(super) durable: bool,
     rate: Rate,
 }
 
@@ -50,16 +53,28 @@ pub(super) struct Client {
 }
 
 impl World {
-    pub(super) fn new(schedule: &mut Schedule, tells: bool) -> Result<Self, ConfigError> {
-        let nodes: Vec<_> = schedule.nodes.iter().enumerate().map(|(n, plan)| Node::new(n, plan)).collect();
-        let times = schedule.times;
+    pub(super) async fn new(schedule: &mut Schedule, tells: bool) -> Result<Self, ConfigError> {
+        let (times, deployment) = (schedule.times, schedule.deployment);
+        let age = if deployment.start == Start::Old { deployment.hold_off } else { Duration::ZERO };
+        let nodes = schedule.nodes.iter().enumerate().map(|(number, plan)| Node::new(number, plan, age));
+        let nodes: Vec<_> = nodes.collect();
+        sleep(age).await;
+        for (number, node) in nodes.iter().enumerate() {
+            match deployment.start {
+                Start::InUseButOne(new) if new == number => {}
+                Start::InUse | Start::InUseButOne(_) => node.mark(number, times).await,
+                Start::New | Start::OneMissing(_) | Start::Old => {}
+            }
+        }
         let hosts = schedule.clients.iter().map(|plan| host(&plan.clock, times));
         let journal = Journal::new(tells, hosts.collect());
         let plans = schedule.clients.iter_mut().enumerate();
-        let clients = plans
-            .map(|(number, plan)| Client::new(number, plan, (&nodes, &journal), (times, schedule.clocks)));
+        let clients = plans.map(|(number, plan)| {
+            Client::new(number, plan, (&nodes, &journal), (times, schedule.clocks, &deployment))
+        });
         Ok(Self {
             times,
+            deployment,
             resources: ["a", "b", "c"].iter().take(schedule.resources).map(ToString::to_string).collect(),
             clients: clients.collect::<Result<_, _>>()?,
             nodes,
@@ -90,23 +105,19 @@ impl World {
         self.journal.crashed(number);
     }
 
-    /// Replaces a node's process by one without memory, if that cannot break anything by design: each value on it must
-    /// stand on a quorum of other nodes, and as long; each counter, and as high.
-    pub(super) fn forget(&self, number: usize) -> bool {
+    /// Whether the node may forget without anybody's doing anything about it: each value on it stands on a quorum of other
+    /// nodes, and as long; each counter, and as high.
+    pub(super) fn is_dispensable(&self, number: usize) -> bool {
         let Some(node) = self.nodes.get(number) else { return false };
         let others =
             || self.nodes.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, node)| node);
         let enough = |count: usize| count > self.nodes.len() / 2;
-        let safe = self.resources.iter().map(|resource| Key::new(resource.as_str())).all(|key| {
+        self.resources.iter().map(|resource| Key::new(resource.as_str())).all(|key| {
             let has_lock = node.memory.peek(&key) != KeyState::Free;
             (!has_lock || enough(others().filter(|other| other.holds_as_well(node, &key)).count()))
                 && (node.counter(&key) == 0
                     || enough(others().filter(|other| other.counter(&key) >= node.counter(&key)).count()))
-        });
-        if safe {
-            node.memory.restart();
-        }
-        safe
+        })
     }
 
     /// A call has ended: counts it, and checks that it took no longer than it may.
@@ -116,9 +127,17 @@ impl World {
         // While its process was stopped, it could not end.
         let Some(Client { process, fenced, .. }) = self.clients.get(client) else { return };
         let took = now.saturating_sub(began).saturating_sub(process.stopped(began, now));
-        if let Some(overdue) = call.overdue(took, self.times, *fenced) {
+        if let Some(overdue) = call.overdue(took, self.times, self.rounds(*fenced)) {
             self.journal.violation(Checker::Progress, format!("{}: {overdue}", name(client)));
         }
+    }
+
+    /// How many rounds an attempt may take, the question who is in the way included.
+    fn rounds(&self, fenced: bool) -> u32 {
+        let lift = u32::from(fenced);
+        // A grant waits for what is asked of its node: a question, and the writes that may follow it.
+        let questions = if self.deployment.forgets() { 4 } else { 0 };
+        2_u32.saturating_add(lift).saturating_add(questions)
     }
 
     /// A write to the store, whose holder may believe that it still holds.
@@ -156,11 +175,27 @@ impl World {
 }
 
 impl Node {
-    fn new(number: usize, plan: &ClockPlan) -> Self {
-        let clock = RunningClock::start(plan.origin, plan.rate);
-        let builder = MemoryNode::builder(format!("n{number}")).clock(Arc::new(clock));
-        let says = plan.wall.first().map_or(Duration::ZERO, |setting| setting.says);
-        Self { memory: builder.unix_time(says).build(), rate: plan.rate }
+    /// It has been up for `age` when the schedule begins.
+    fn new(number: usize, plan: &NodePlan, age: Duration) -> Self {
+        let ClockPlan { origin, rate, wall, .. } = &plan.clock;
+        let clock = RunningClock::start(*origin, *rate);
+        let builder = MemoryNode::builder(format!("n{number}")).clock(Arc::new(clock)).durable(plan.durable);
+        let says = wall.first().map_or(Duration::ZERO, |setting| setting.says).saturating_sub(age);
+        Self { memory: builder.unix_time(says).build(), durable: plan.durable, rate: *rate }
+    }
+
+    /// Marks it, as a client has that was there before.
+    async fn mark(&self, number: usize, times: Times) {
+        let deadline = Instant::now() + times.ttl;
+        let described = self.memory.execute(&AdminCommand::Describe.into(), deadline).await;
+        let Ok(Ok(AdminReply::Described(description))) = described.map(Reply::into_admin) else { return };
+        let (Some(run_id), Some(max_ttl)) = (description.run_id, Ttl::from_duration(times.max_ttl())) else {
+            return;
+        };
+        let node_id = NodeId::from_random([u8::try_from(number).unwrap_or(u8::MAX); 16]);
+        let marker = Marker { run_id, node_id, max_ttl, durability: description.durability };
+        // A node in memory that is up answers.
+        let _ = self.memory.execute(&AdminCommand::Mark(marker).into(), deadline).await;
     }
 
     /// Whether it has the same value in the key as that other node, and for as long.
@@ -196,7 +231,7 @@ impl Client {
         number: usize,
         plan: &mut ClientPlan,
         (nodes, journal): (&[Node], &Journal),
-        (times, clocks): (Times, Clocks),
+        (times, clocks, deployment): (Times, Clocks, &Deployment),
     ) -> Result<Self, ConfigError> {
         let ways = nodes.iter().zip(&plan.ways);
         let links: Vec<_> = ways.map(|(node, (seed, faults))| link(&node.memory, *seed, faults)).collect();
@@ -214,10 +249,11 @@ impl Client {
             .node_timeout(times.node_timeout)
             .retry(times.retry)
             // Nodes keep their data here, and may be dead from the beginning.
-            .restart_guard(RestartGuard::Off)
+            .restart_guard(deployment.guard)
+            .max_clock_skew(deployment.max_clock_skew)
             .holder(Some(Holder::named(name(number))))
             .clock(clock)
-            .wall_clock(SetClock::start(plan.clock.rate, plan.clock.wall.clone()))
+            .wall_clock(SetClock::start(plan.clock.wall_rate, plan.clock.wall.clone()))
             .entropy(SeededEntropy::new(plan.rng.next()))
             .observer(Listener { journal: journal.clone(), client: number })
             .build()?;

@@ -29,7 +29,7 @@ fn plain(args: &Args) -> bool {
     // Told once, and only where something is to be seen.
     let single = args.seeds == 1;
     let told = summary.failures.first().map(|failure| failure.seed).or(single.then_some(args.seed));
-    let told = told.map(|seed| run(seed, &Settings { timeline: true }));
+    let told = told.map(|seed| run(seed, &Settings { timeline: true, ..Settings::default() }));
     if args.json {
         json::print(&summary, told.as_ref());
     } else {

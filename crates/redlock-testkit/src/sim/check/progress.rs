@@ -27,10 +27,10 @@ pub(in crate::sim) enum Call {
 }
 
 impl Call {
-    pub(in crate::sim) fn bound(self, times: Times, fenced: bool) -> Duration {
+    /// The longest that it may take, where an attempt may take so many `rounds`.
+    pub(in crate::sim) fn bound(self, times: Times, rounds: u32) -> Duration {
         let round = times.node_timeout.saturating_add(ROUNDING);
-        // An attempt, of two rounds where the counters are lifted, and the question who is in the way.
-        let attempt = round.saturating_mul(if fenced { 3 } else { 2 });
+        let attempt = round.saturating_mul(rounds);
         let pause = times.retry.delay.saturating_add(times.retry.jitter).saturating_add(ROUNDING);
         match self {
             Self::TryAcquire => attempt,
@@ -47,8 +47,8 @@ impl Call {
     }
 
     /// What is wrong with a call that took so long.
-    pub(in crate::sim) fn overdue(self, took: Duration, times: Times, fenced: bool) -> Option<String> {
-        let bound = self.bound(times, fenced);
+    pub(in crate::sim) fn overdue(self, took: Duration, times: Times, rounds: u32) -> Option<String> {
+        let bound = self.bound(times, rounds);
         (took > bound).then(|| format!("{self:?} took {took:?}, and may take {bound:?}"))
     }
 }
@@ -69,10 +69,10 @@ mod tests {
             slowest: ms(0),
             max_hold: ms(0),
         };
-        assert_eq!(Call::TryAcquire.overdue(ms(24), times, false), None);
-        assert!(Call::TryAcquire.overdue(ms(25), times, false).is_some());
-        assert_eq!(Call::TryAcquire.overdue(ms(36), times, true), None);
-        assert!(Call::Deadline(ms(30)).overdue(ms(33), times, false).is_some());
-        assert!(Call::Acquire { retries: 2 }.overdue(ms(97), times, false).is_some());
+        assert_eq!(Call::TryAcquire.overdue(ms(24), times, 2), None);
+        assert!(Call::TryAcquire.overdue(ms(25), times, 2).is_some());
+        assert_eq!(Call::TryAcquire.overdue(ms(36), times, 3), None);
+        assert!(Call::Deadline(ms(30)).overdue(ms(33), times, 2).is_some());
+        assert!(Call::Acquire { retries: 2 }.overdue(ms(97), times, 2).is_some());
     }
 }

@@ -13,6 +13,9 @@ use crate::sim::schedule::{millis, up_to};
 
 impl Driver {
     pub(super) async fn hold(&mut self, held: Held) {
+        if self.rng.chance(self.mix.brief) {
+            return self.let_go(held).await;
+        }
         for _ in 0..self.rng.within(0, 3) {
             self.pause(&held).await;
             self.sample(&held);

@@ -23,6 +23,7 @@ pub(super) async fn run(world: Arc<World>, client: usize, plan: ClientPlan, mix:
     let driver =
         Driver { world: Arc::clone(&world), redlock, client, mix, left: plan.operations, rng: plan.rng };
     let Some(process) = world.clients.get(client).map(|client| Arc::clone(&client.process)) else { return };
+    sleep(plan.starts_at).await;
     let mut life = std::pin::pin!(process.run(driver.work()));
     match plan.crashes_at {
         None => life.await,
@@ -54,7 +55,12 @@ struct Held {
 impl Driver {
     async fn work(mut self) {
         while self.left > 0 {
-            let pause = self.up_to_share(8);
+            let rests = self.world.deployment.forgets() && self.rng.chance(self.mix.rest);
+            let pause = if rests {
+                up_to(&mut self.rng, self.world.deployment.hold_off.saturating_mul(2))
+            } else {
+                self.up_to_share(8)
+            };
             sleep(pause).await;
             let ticket = self.world.take_ticket();
             let held = match ticket {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{millis, up_to};
+use super::{Deployment, millis, up_to};
 use crate::sim::clocks::{Rate, Setting};
 use crate::sim::rng::Rng;
 
@@ -18,6 +18,8 @@ pub(in crate::sim) struct Clocks {
     /// How far the clocks that tell the time of day are apart.
     apart: Duration,
     are_set: bool,
+    /// Nodes forget: then tokens rise as far as wall clocks do, and all keep to the bound for them.
+    bounded: bool,
 }
 
 /// The clocks of one process or node.
@@ -28,6 +30,7 @@ pub(in crate::sim) struct ClockPlan {
     pub(in crate::sim) rate: Rate,
     /// What the wall clock says, and from when on.
     pub(in crate::sim) wall: Vec<Setting>,
+    pub(in crate::sim) wall_rate: Rate,
 }
 
 /// The earliest wall clock when a schedule begins.
@@ -35,7 +38,15 @@ const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 const HOURS: Duration = Duration::from_secs(6 * 3600);
 
 impl Clocks {
-    pub(super) fn random(rng: &mut Rng) -> Self {
+    /// Where nodes forget, wall clocks are at most `max_clock_skew` apart: half of that when they are set, and the rest for
+    /// what a node's, which goes by its clock, drifts until the end of the schedule.
+    pub(super) fn random(rng: &mut Rng, deployment: &Deployment) -> Self {
+        if deployment.forgets() {
+            let factor = rng.pick(&[0, 1_000]);
+            let (slow_client, fast_node) = (u64::from(factor) / 2, u64::from(factor) / 2);
+            let apart = deployment.max_clock_skew / 2;
+            return Self { factor, slow_client, fast_node, apart, are_set: rng.chance(500), bounded: true };
+        }
         let factor = rng.weighted(&[(3, 10_000_u32), (1, 0), (2, 50_000), (2, 200_000)]);
         let whole = u64::from(factor);
         let slow_client = rng.pick(&[0, whole / 2, whole]);
@@ -45,6 +56,7 @@ impl Clocks {
             fast_node: whole.saturating_sub(slow_client),
             apart: rng.pick(&[Duration::ZERO, millis(50), HOURS]),
             are_set: rng.chance(500),
+            bounded: false,
         }
     }
 
@@ -55,7 +67,8 @@ impl Clocks {
         let mut at: Vec<_> = (0..settings).map(|_| up_to(rng, length)).collect();
         at.sort_unstable();
         let wall = std::iter::once(Duration::ZERO).chain(at).map(|at| self.setting(rng, at)).collect();
-        ClockPlan { origin, rate, wall }
+        let wall_rate = if self.bounded { Rate::TRUE } else { rate };
+        ClockPlan { origin, rate, wall, wall_rate }
     }
 
     pub(super) fn of_node(self, rng: &mut Rng) -> ClockPlan {
@@ -63,7 +76,7 @@ impl Clocks {
         let parts = edge(rng, self.fast_node);
         let rate = if rng.chance(600) { Rate::fast(parts) } else { Rate::slow(edge(rng, whole)) };
         let wall = vec![self.setting(rng, Duration::ZERO)];
-        ClockPlan { origin: up_to(rng, HOURS), rate, wall }
+        ClockPlan { origin: up_to(rng, HOURS), rate, wall, wall_rate: rate }
     }
 
     fn setting(self, rng: &mut Rng, at: Duration) -> Setting {

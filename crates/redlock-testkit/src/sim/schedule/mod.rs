@@ -5,6 +5,7 @@
 
 mod breaks;
 mod clocks;
+mod deployment;
 mod network;
 
 use std::time::Duration;
@@ -16,12 +17,13 @@ use crate::Faults;
 
 pub(super) use breaks::{Break, BreakKind};
 pub(super) use clocks::{ClockPlan, Clocks};
+pub(super) use deployment::{Deployment, Start};
 use network::Network;
 
 #[derive(Debug)]
 pub(super) struct Schedule {
-    /// The clock of each node.
-    pub(super) nodes: Vec<ClockPlan>,
+    pub(super) nodes: Vec<NodePlan>,
+    pub(super) deployment: Deployment,
     pub(super) clocks: Clocks,
     pub(super) resources: usize,
     pub(super) times: Times,
@@ -56,12 +58,25 @@ pub(super) struct Mix {
     pub(super) drop: u64,
     pub(super) leak: u64,
     pub(super) using: u64,
+    /// A rest that outlasts a hold-off.
+    pub(super) rest: u64,
+    /// Held for no time at all.
+    pub(super) brief: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct NodePlan {
+    pub(super) clock: ClockPlan,
+    /// Whether its keys survive a restart.
+    pub(super) durable: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct ClientPlan {
     pub(super) rng: Rng,
     pub(super) operations: u32,
+    /// The process connects to nothing before.
+    pub(super) starts_at: Duration,
     /// The way to each node.
     pub(super) ways: Vec<(u64, Faults)>,
     pub(super) crashes_at: Option<Duration>,
@@ -83,12 +98,15 @@ impl Schedule {
         let network = Network::random(&mut rng, times);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };
-        let clocks = Clocks::random(&mut rng);
+        let deployment = Deployment::random(&mut rng, nodes, times);
+        let clocks = Clocks::random(&mut rng, &deployment);
+        let latest_start = if deployment.forgets() { times.ttl.saturating_mul(3) } else { Duration::ZERO };
         let fenced = rng.pick(&[0, 500, 1000, 1000]);
         let stopped = if rng.chance(350) { 500 } else { 0 };
         let clients = (0..count).map(|client| ClientPlan {
             rng: rng.fork(),
             operations: u32::try_from(operations).unwrap_or(1),
+            starts_at: if rng.chance(500) { up_to(&mut rng, latest_start) } else { Duration::ZERO },
             ways: (0..nodes).map(|_| (rng.next(), network.way(&mut rng))).collect(),
             // One survives, to show that the others' locks come free.
             crashes_at: (client > 0 && rng.chance(crash)).then(|| up_to(&mut rng, length)),
@@ -97,9 +115,10 @@ impl Schedule {
             stops: if rng.chance(stopped) { stops(&mut rng, times) } else { Vec::new() },
         });
         let clients: Vec<_> = clients.collect();
-        let breaks = breaks::draw(&mut rng, nodes, count, times);
+        let breaks = breaks::draw(&mut rng, (nodes, count), times, &deployment);
         Self {
-            nodes: (0..nodes).map(|_| clocks.of_node(&mut rng)).collect(),
+            nodes: (0..nodes).map(|_| NodePlan::random(&mut rng, clocks, &deployment)).collect(),
+            deployment,
             clocks,
             resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1),
             times,
@@ -107,6 +126,12 @@ impl Schedule {
             clients,
             breaks,
         }
+    }
+}
+
+impl NodePlan {
+    fn random(rng: &mut Rng, clocks: Clocks, deployment: &Deployment) -> Self {
+        Self { clock: clocks.of_node(rng), durable: deployment.forgets() && rng.chance(150) }
     }
 }
 
@@ -150,6 +175,8 @@ impl Mix {
             drop: some(400, 400),
             leak: some(150, 200),
             using: some(300, 300),
+            rest: some(300, 60),
+            brief: some(300, 600),
         }
     }
 }
