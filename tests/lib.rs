@@ -38,6 +38,7 @@ texts! {
     contributing: "../CONTRIBUTING.md",
     design: "../docs/design.md",
     algorithm: "../docs/algorithm.md",
+    backends: "../docs/backends.md",
     testing: "../docs/testing.md",
     hazards: "../docs/hazards.md",
     core: "../crates/redlock-core/README.md",

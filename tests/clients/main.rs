@@ -16,6 +16,7 @@ mod error_table;
 mod handed_over;
 mod late_write;
 mod loading;
+mod mixed_quorum;
 mod network;
 mod noscript;
 mod order;

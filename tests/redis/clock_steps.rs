@@ -14,13 +14,13 @@ use super::support::*;
 const TTL: Duration = Duration::from_secs(30);
 
 /// A server whose clock is shifted by what stands in a file.
-struct Shifted {
-    server: RedisServer,
+pub(crate) struct Shifted {
+    pub(crate) server: RedisServer,
     file: PathBuf,
 }
 
 impl Shifted {
-    fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let file = scratch().join(format!("{name}-{}.shift", std::process::id()));
         fs::write(&file, [0; 8]).expect("a file");
         let builder = RedisServer::builder().env("LD_PRELOAD", shim()).env("CLOCKSHIM_FILE", &file);
@@ -28,7 +28,7 @@ impl Shifted {
     }
 
     /// Sets the server's clock to `seconds` from the right time. In place: the server has mapped the file.
-    fn set_clock(&self, seconds: i64) {
+    pub(crate) fn set_clock(&self, seconds: i64) {
         use std::os::unix::fs::FileExt;
         let file = fs::File::options().write(true).open(&self.file).expect("the file");
         file.write_all_at(&(seconds * 1_000_000).to_ne_bytes(), 0).expect("written");

@@ -59,6 +59,18 @@ pub(crate) const LANES: &[Lane] = &[
         work: &[Work::Cargo(&["--test", "clients", "--", "--test-threads=6"])],
     },
     Lane {
+        name: "backends",
+        about: "the backend that docs/backends.md builds, and one on another Redis client",
+        needs: Need::RedisServer,
+        work: &[Work::Cargo(&["--test", "backends", "--test", "rustis_backend"])],
+    },
+    Lane {
+        name: "sqlite",
+        about: "a table of a SQLite database as a node; compiles SQLite",
+        needs: Need::Nothing,
+        work: &[Work::Cargo(&["--test", "sqlite_backend"])],
+    },
+    Lane {
         name: "interop",
         about: "locks shared with node-redlock and rslock",
         needs: Need::ForeignClients,

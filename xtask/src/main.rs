@@ -6,6 +6,7 @@ mod cargo;
 mod clock;
 mod features;
 mod lanes;
+mod lines;
 mod lint;
 mod metadata;
 mod omitted;
@@ -46,6 +47,12 @@ const COMMANDS: &[Command] = &[
         run: simulate::run,
     },
     Command { name: "arrows", arguments: "", about: "checks which crate depends on which", run: arrows::run },
+    Command {
+        name: "lines",
+        arguments: "",
+        about: "counts the lines of code of each backend, and of what they share",
+        run: lines::run,
+    },
     Command {
         name: "tools",
         arguments: "",

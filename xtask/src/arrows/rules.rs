@@ -63,7 +63,7 @@ pub(super) const TREES: &[Tree] = &[
         reason: "no Redis client may stand below the backends",
     },
     Tree {
-        of: &["redlock-examples"],
+        of: &["redlock-examples", "redlock-example-custom-backend"],
         without: &["fred", "axum"],
         options: &[],
         reason: "a bare `cargo run --example quickstart` compiles nothing that it does not use",

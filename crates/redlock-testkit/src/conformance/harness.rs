@@ -8,6 +8,8 @@ use redlock_memory::MemoryNode;
 
 use super::NetworkHarness;
 
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The backend under test, and what the suite needs besides: a way to let time pass, and where possible a way behind
 /// the backend's back.
 ///
@@ -24,7 +26,7 @@ pub trait Harness: Send + Sync {
 
     /// How long the suite gives each command. Default: two seconds.
     fn patience(&self) -> Duration {
-        Duration::from_secs(2)
+        PATIENCE
     }
 
     /// Puts something into a key that the backend cannot put there; `false` where the harness cannot either, and the
@@ -56,25 +58,40 @@ pub enum Plant {
 }
 
 /// A backend and nothing else: time passes by sleeping, and checks that need a way behind its back are skipped.
-pub struct Plain(Arc<dyn Backend>);
+pub struct Plain {
+    backend: Arc<dyn Backend>,
+    patience: Duration,
+}
 
 impl Plain {
     /// The harness of that backend.
     pub fn new(backend: impl Backend) -> Self {
-        Self(Arc::new(backend))
+        Self { backend: Arc::new(backend), patience: PATIENCE }
+    }
+
+    /// How long the suite gives each command; default: two seconds. It sends up to fifty at once, so a store that waits
+    /// for a disk needs more.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 }
 
 #[async_trait]
 impl Harness for Plain {
     fn backend(&self) -> Arc<dyn Backend> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.backend)
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
     }
 }
 
 impl fmt::Debug for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Plain").field(self.0.node()).finish()
+        f.debug_tuple("Plain").field(self.backend.node()).finish()
     }
 }
 
