@@ -6,6 +6,7 @@
 
 mod ask;
 mod ballot;
+mod bell;
 mod hold_off;
 mod known;
 mod members;
