@@ -23,8 +23,9 @@ pub(crate) fn compare() -> Fallible<()> {
             print!("N={nodes} {:<8} {each:>8}   ", name.as_str());
             counts.push(u32::try_from(each)?);
         }
-        if let [bare, ours] = counts.as_slice() {
-            println!("ratio {:.2}", f64::from(*ours) / f64::from(*bare));
+        if let [bare, ours, fenced] = counts.as_slice() {
+            let ratio = |count: &u32| f64::from(*count) / f64::from(*bare);
+            println!("ratios {:.2} {:.2}", ratio(ours), ratio(fenced));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p redlock-benches --bin cycle                  # latency and throughput, as ratios
 //! cargo run --release -p redlock-benches --bin cycle -- --quick
+//! cargo run --release -p redlock-benches --bin cycle -- --fenced     # locks with a fencing token beside plain ones
 //! cargo run --release -p redlock-benches --bin cycle -- --instructions # counted by callgrind: needs valgrind
 //! ```
 //!
@@ -17,54 +18,87 @@ mod rounds;
 use std::error::Error;
 use std::sync::Arc;
 
-use redlock_testkit::server::RedisServer;
+use redlock_testkit::server::{RedisServer, RespValue};
 
 use contestant::{Contestant, Name};
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const USAGE: &str = "usage: cycle [--quick | --instructions | --only NAME CYCLES URL…]";
+const USAGE: &str = "usage: cycle [[--fenced] [--quick] | --instructions | --only NAME CYCLES URL…]";
 
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => compare(rounds::Effort::FULL).await,
-        ["--quick"] => compare(rounds::Effort::QUICK).await,
+        [] => compare(Match::BARE, rounds::Effort::FULL).await,
+        ["--quick"] => compare(Match::BARE, rounds::Effort::QUICK).await,
+        ["--fenced"] => compare(Match::FENCED, rounds::Effort::FULL).await,
+        ["--fenced", "--quick"] => compare(Match::FENCED, rounds::Effort::QUICK).await,
         ["--instructions"] => instructions::compare(),
         ["--only", name, cycles, urls @ ..] => only(name, cycles.parse()?, urls).await,
         _ => Err(USAGE.into()),
     }
 }
 
-async fn compare(effort: rounds::Effort) -> Fallible<()> {
-    println!(
-        "ratios of redlock to the bare client, median of {} interleaved rounds (quartiles)",
-        effort.rounds
-    );
+/// Who is compared with whom.
+#[derive(Clone, Copy)]
+struct Match {
+    ours: Name,
+    base: Name,
+}
+
+impl Match {
+    const BARE: Self = Self { ours: Name::Redlock, base: Name::Bare };
+    const FENCED: Self = Self { ours: Name::Fenced, base: Name::Redlock };
+}
+
+async fn compare(between: Match, effort: rounds::Effort) -> Fallible<()> {
+    let (ours, base) = (between.ours.as_str(), between.base.as_str());
+    println!("ratios of {ours} to {base}, median of {} interleaved rounds (quartiles)", effort.rounds);
     println!(
         "{:>2} {:>5}  {:<26} {:<26} {:>14} {:>14}",
-        "N", "tasks", "latency p50", "cycles/s", "bare p50", "bare cycles/s"
+        "N",
+        "tasks",
+        "latency p50",
+        "cycles/s",
+        format!("{base} p50"),
+        format!("{base} cycles/s")
     );
     for nodes in [1, 3, 5] {
         let servers = servers(nodes)?;
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
-        let bare = Arc::new(Contestant::connect(Name::Bare, &urls).await?);
-        let ours = Arc::new(Contestant::connect(Name::Redlock, &urls).await?);
+        let base = Arc::new(Contestant::connect(between.base, &urls).await?);
+        let ours = Arc::new(Contestant::connect(between.ours, &urls).await?);
         for tasks in [1, 64] {
-            println!("{nodes:>2} {tasks:>5}  {}", rounds::run(&ours, &bare, tasks, effort).await?);
+            let before = ours.second_rounds();
+            print!("{nodes:>2} {tasks:>5}  {}", rounds::run(&ours, &base, tasks, effort).await?);
+            match between.ours {
+                Name::Fenced => println!("  second rounds: {}", ours.second_rounds() - before),
+                Name::Bare | Name::Redlock => println!(),
+            }
         }
-        bare.finish().await;
+        base.finish().await;
         ours.finish().await;
         for server in &servers {
-            let left = server.keys()?;
-            if left > 0 {
-                let one = server.command(["RANDOMKEY"])?;
-                return Err(format!("{left} keys were left on {}, such as {one:?}", server.url()).into());
+            let left = locks(server)?;
+            if let Some(one) = left.first() {
+                return Err(
+                    format!("{} keys were left on {}, such as {one:?}", left.len(), server.url()).into()
+                );
             }
         }
     }
     Ok(())
+}
+
+/// The keys of locks: fencing counters stay.
+fn locks(server: &RedisServer) -> Fallible<Vec<String>> {
+    let RespValue::Array(keys) = server.command(["KEYS", "*"])? else { return Err("no keys".into()) };
+    let names = keys.into_iter().filter_map(|key| match key {
+        RespValue::Bytes(name) => Some(String::from_utf8_lossy(&name).into_owned()),
+        _ => None,
+    });
+    Ok(names.filter(|name| !name.ends_with(":fence")).collect())
 }
 
 /// One contestant alone, for a profiler.

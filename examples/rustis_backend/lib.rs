@@ -109,8 +109,11 @@ impl Backend for RustisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let about_itself = Capabilities::DESCRIBE | Capabilities::MEMBER;
-        Capabilities::LOCK | Capabilities::FENCE | Capabilities::SCAN | about_itself
+        Capabilities::LOCK
+            | Capabilities::FENCE
+            | Capabilities::SCAN
+            | Capabilities::DESCRIBE
+            | Capabilities::MEMBER
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {

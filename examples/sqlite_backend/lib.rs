@@ -37,8 +37,8 @@ impl SqliteStore {
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        // What was granted must outlive a power cut.
-        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        // What was granted must outlive a power cut. With `FULL`, one that follows at once may undo a commit.
+        connection.pragma_update(None, "synchronous", "EXTRA").map_err(failed)?;
         connection.execute(TABLE, ()).map_err(failed)?;
         let name = NodeName::new(path.as_ref().canonicalize()?.display().to_string());
         Ok(Self { name, worker: Worker::start(Database(connection))? })

@@ -11,6 +11,7 @@ on_subjects! {
         redis_url: RedisUrl,
         redis_client: RedisClient,
         redis_connection: RedisConnection,
+        redis_manager: RedisManager,
         redis_pool: RedisPool,
         fred_url: FredUrl,
     ]

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use deadpool_redis::{Config, Pool, PoolConfig, Runtime};
 use redis::AsyncConnectionConfig;
-use redis::aio::MultiplexedConnection;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redlock_core::{Backend, FaultKind, Sent};
 use redlock_redis_rs::{NodeConfigError, RedisNode};
+use redlock_testkit::proxy::Proxy;
 use redlock_testkit::server::RedisServer;
 use redlock_tests::support::*;
 use tokio::time::Instant;
@@ -132,6 +133,88 @@ async fn a_node_keeps_one_connection_of_its_pool() {
     }
     drop(node);
     eventually("it is given up", async || size(&pool) == (0, 0)).await;
+}
+
+fn manager(url: String, retries: usize) -> ConnectionManager {
+    let client = redis::Client::open(url).expect("a client");
+    let config = ConnectionManagerConfig::new().set_number_of_retries(retries);
+    ConnectionManager::new_lazy_with_config(client, config).expect("a manager")
+}
+
+fn next_client_id(server: &RedisServer) -> u64 {
+    server.command(["CLIENT", "ID"]).expect("CLIENT ID").as_u64().expect("a number") + 1
+}
+
+/// The manager has reconnected for another of its users, to a server that has forgotten everything, and the new connection
+/// has the old one's number: what is answered over it must not pass for an answer over the old one.
+///
+/// hazard: 13
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reconnection_that_another_user_of_the_manager_met_is_noticed() {
+    let mut server = RedisServer::start().expect("a server");
+    while next_client_id(&server) < 64 {}
+    let manager = manager(server.url(), 0);
+    let node = RedisNode::builder(manager.clone()).name("manager").build().expect("a node");
+    let number = next_client_id(&server);
+    let before = execute(&node, acquire(&["a"], "mine", 60_000)).await.expect("granted").epoch;
+    server.restart().expect("restarted");
+    while next_client_id(&server) < number {}
+    let mut other = manager.clone();
+    redis::cmd("PING").exec_async(&mut other).await.expect_err("the connection has ended");
+    let id: u64 = redis::cmd("CLIENT").arg("ID").query_async(&mut other).await.expect("reconnected");
+    assert_eq!(id, number);
+    let error = fault(&node, acquire(&["a"], "other", 60_000)).await;
+    assert_eq!((error.kind(), error.sent()), (FaultKind::Closed, Sent::Maybe), "{error}");
+    let after = execute(&node, release(&["a"], "other")).await.expect("released").epoch;
+    assert_ne!(after, before);
+    assert_eq!(server.keys().expect("keys"), 0);
+}
+
+/// hazard: 54
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manager_whose_user_may_not_ask_is_refused_with_the_remedy() {
+    let server = RedisServer::start().expect("a server");
+    for right in ["-info", "-client|id"] {
+        let rules = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~*", "+@all", right];
+        server.command(rules).expect("ACL SETUSER");
+        let manager = manager(server.url().replace("://", "://app:pw@"), 0);
+        let node = RedisNode::builder(manager).name("manager").build().expect("a node");
+        let error = fault(&node, acquire(&["a"], "mine", 60_000)).await;
+        assert_eq!((error.kind(), error.sent()), (FaultKind::Permission, Sent::No), "{error}");
+        assert!(error.to_string().contains("grant both"), "{error}");
+    }
+    assert_eq!(server.keys().expect("keys"), 0);
+}
+
+/// While the manager makes its attempts, for seconds, and where it never will, since the connection is open and silent.
+///
+/// hazard: 50
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manager_that_waits_costs_no_more_than_the_deadline() {
+    let mut server = RedisServer::start().expect("a server");
+    let proxy = Proxy::of(&server).expect("a proxy");
+    let node = RedisNode::builder(manager(proxy.url(&server), 6)).name("manager").build().expect("a node");
+    let limit = Duration::from_millis(100);
+    let meet = async || {
+        for _ in 0..8 {
+            let started = Instant::now();
+            let error =
+                node.execute(&inspect(&["a"]).into(), within(limit)).await.expect_err("nobody is there");
+            assert!(started.elapsed() < limit + Duration::from_millis(400), "{:?}", started.elapsed());
+            assert_ne!(error.sent(), Sent::Replied, "{error}");
+        }
+    };
+    let in_use = async || eventually("in use", async || execute(&node, inspect(&["a"])).await.is_ok()).await;
+    in_use().await;
+    server.kill().expect("killed");
+    meet().await;
+    server.restart().expect("restarted");
+    in_use().await;
+    proxy.black_hole().await;
+    meet().await;
+    proxy.heal().await;
+    proxy.cut();
+    in_use().await;
 }
 
 #[test]

@@ -6,7 +6,7 @@ use redlock_testkit::proxy::Proxy;
 
 use super::subjects::*;
 
-each_healing_client! {
+each_replacing_client! {
     it_keeps_the_contract_over_a_faulty_network,
 }
 

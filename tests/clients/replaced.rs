@@ -8,7 +8,7 @@ use redlock_tests::support::*;
 
 use super::subjects::*;
 
-each_healing_client! {
+each_replacing_client! {
     what_a_middlebox_delivers_late_takes_no_lock,
 }
 

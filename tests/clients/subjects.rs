@@ -10,12 +10,14 @@ use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::config::{Config, ReconnectPolicy};
 use fred::types::{Builder, ConnectHandle};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redlock_core::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
 use redlock_fred::FredNode;
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::{RedisServer, RedisServerBuilder};
+use redlock_tests::support::AMPLE;
 use tokio::time::Instant;
 
 use super::certificates;
@@ -117,7 +119,7 @@ impl Subject for RedisClient {
 
 /// From a `redis::aio::MultiplexedConnection` as the client makes it: its channel takes 50 commands.
 ///
-/// It never reconnects, so it stands in the first list only: `ended_connection` shows what it does instead.
+/// It never reconnects, so it stands in the first list only: `handed_over` shows what it does instead.
 pub(crate) struct RedisConnection;
 
 impl Subject for RedisConnection {
@@ -125,6 +127,21 @@ impl Subject for RedisConnection {
         let client = redis::Client::open(&*url).expect("a client");
         let connection = client.get_multiplexed_async_connection().await.expect("a connection");
         Node::of(RedisNode::builder(connection).name(url).build().expect("a node"))
+    }
+}
+
+/// From a `redis::aio::ConnectionManager` that does not try again by itself.
+///
+/// It never leaves a connection that is silent and open, so it does not stand in the last list: `handed_over` shows
+/// what it does instead.
+pub(crate) struct RedisManager;
+
+impl Subject for RedisManager {
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let client = redis::Client::open(&*url).expect("a client");
+        let config = ConnectionManagerConfig::new().set_number_of_retries(0);
+        let manager = ConnectionManager::new_lazy_with_config(client, config).expect("a manager");
+        Node::of(RedisNode::builder(manager).name(url).build().expect("a node"))
     }
 }
 
@@ -149,7 +166,9 @@ impl Subject for RedisTls {
 
     async fn connect(_server: &RedisServer, url: String) -> Node {
         let url = url.replace("redis://", "rediss://");
-        Node::of(RedisNode::builder(url).tls(certificates::trusting()).build().expect("a node"))
+        // A server that loads takes part in a handshake only now and then.
+        let builder = RedisNode::builder(url).tls(certificates::trusting()).connect_timeout(AMPLE);
+        Node::of(builder.build().expect("a node"))
     }
 }
 
@@ -199,6 +218,7 @@ macro_rules! each_client {
             redis_url: RedisUrl,
             redis_client: RedisClient,
             redis_connection: RedisConnection,
+            redis_manager: RedisManager,
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
@@ -213,6 +233,7 @@ macro_rules! each_healing_client {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
             redis_client: RedisClient,
+            redis_manager: RedisManager,
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
@@ -223,6 +244,21 @@ macro_rules! each_healing_client {
 
 /// Runs each test on every subject that is made without a connection, and connects at its first command.
 macro_rules! each_lazy_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::on_subjects!([
+            redis_url: RedisUrl,
+            redis_client: RedisClient,
+            redis_manager: RedisManager,
+            redis_pool: RedisPool,
+            redis_tls: RedisTls,
+            fred_url: FredUrl,
+            fred_client: FredClient,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject that replaces a connection which is open and answers no more.
+macro_rules! each_replacing_client {
     ($($test:ident),+ $(,)?) => {
         $crate::subjects::on_subjects!([
             redis_url: RedisUrl,
@@ -249,4 +285,4 @@ macro_rules! on_subjects {
     };
 }
 
-pub(crate) use {each_client, each_healing_client, each_lazy_client, on_subjects};
+pub(crate) use {each_client, each_healing_client, each_lazy_client, each_replacing_client, on_subjects};

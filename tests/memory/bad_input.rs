@@ -24,7 +24,7 @@ type Build = fn(RedlockBuilder) -> RedlockBuilder;
 /// hazard: 50, 69
 #[tokio::test(start_paused = true)]
 async fn a_builder_with_a_bad_number_builds_nothing() {
-    let cases: [(&str, Parameter, Build); 20] = [
+    let cases: [(&str, Parameter, Build); 22] = [
         ("no ttl", Parameter::Ttl, |b| b.ttl(Duration::ZERO)),
         ("a ttl below a millisecond", Parameter::Ttl, |b| b.ttl(Duration::from_micros(999))),
         ("a ttl within its drift", Parameter::Ttl, |b| b.ttl(ms(2))),
@@ -34,6 +34,8 @@ async fn a_builder_with_a_bad_number_builds_nothing() {
         ("a max_ttl without end", Parameter::MaxTtl, |b| b.max_ttl(Duration::MAX)),
         ("no clock skew", Parameter::MaxClockSkew, |b| b.max_clock_skew(Duration::ZERO)),
         ("clocks days apart", Parameter::MaxClockSkew, |b| b.max_clock_skew(2 * DAY)),
+        ("a fence forgotten", Parameter::FenceRetention, |b| b.fence_retention(Duration::from_secs(300))),
+        ("a fence without end", Parameter::FenceRetention, |b| b.fence_retention(Duration::MAX)),
         ("a negative drift", Parameter::DriftFactor, |b| b.drift_factor(-0.01)),
         ("a drift of all", Parameter::DriftFactor, |b| b.drift_factor(1.0)),
         ("a drift that is no number", Parameter::DriftFactor, |b| b.drift_factor(f64::NAN)),
@@ -186,4 +188,47 @@ async fn keys_in_several_slots_of_a_cluster_send_nothing() {
     assert!(matches!(client.adopt(&ticket).await, Err(AdoptError::Config(_))));
     assert_eq!(cluster.sent(), sent);
     client.acquire(["{user:7}:a", "{user:7}:b"]).await.expect("one slot").release().await;
+}
+
+/// hazard: 50
+#[tokio::test(start_paused = true)]
+async fn a_fenced_lock_over_a_node_without_counters_sends_nothing_and_names_it() {
+    let cluster = Cluster::of(3);
+    let all = Capabilities::LOCK | Capabilities::FENCE;
+    let able = [all, Capabilities::LOCK, all];
+    let nodes = able.into_iter().zip(cluster.links.iter().cloned()).map(|(can, link)| Claiming(can, link));
+    let builder = Redlock::builder().nodes(nodes).restart_guard(RestartGuard::Off);
+    let client = builder.clock(redlock_core::TokioClock::new()).build().unwrap();
+    match client.acquire("x").fenced().await {
+        Err(AcquireError::Config(error)) => {
+            assert_eq!(error.parameter(), Parameter::Nodes);
+            assert!(error.requirement().contains("memory-2"), "{error}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.sent(), 0);
+    let ticket = cluster.client("b").acquire("x").fenced().await.unwrap().detach().await.unwrap();
+    let sent = cluster.sent();
+    assert!(matches!(client.adopt(&ticket).await, Err(AdoptError::Config(_))));
+    assert_eq!(cluster.sent(), sent);
+    assert!(client.acquire("y").await.is_ok(), "without a token");
+}
+
+/// hazard: 56
+#[tokio::test(start_paused = true)]
+async fn a_counter_in_another_slot_than_its_key_sends_nothing() {
+    let cluster = Cluster::of(3);
+    let claims = Capabilities::LOCK | Capabilities::FENCE | Capabilities::SLOTS;
+    let slotted = cluster.links.iter().cloned().map(|link| Claiming(claims, link));
+    let builder = Redlock::builder().nodes(slotted).restart_guard(RestartGuard::Off);
+    let client = builder.clock(redlock_core::TokioClock::new()).build().unwrap();
+    match client.acquire("a}b").fenced().await {
+        Err(AcquireError::Config(error)) => assert_eq!(error.parameter(), Parameter::Resources),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(cluster.sent(), 0);
+    for name in ["a", "{user:7}:a", "a{b"] {
+        assert!(client.acquire(name).fenced().await.is_ok(), "{name}");
+    }
+    assert!(cluster.client("b").acquire("a}b").fenced().await.is_ok(), "no cluster");
 }

@@ -137,8 +137,11 @@ async fn a_remainder_of_two_time_limits_is_not_put_back() {
 #[tokio::test(start_paused = true)]
 async fn an_automatic_extension_heals_one_node_after_the_other() {
     let cluster = Cluster::of(3);
-    let guard = cluster.client("a").acquire(["x", "y"]).auto_extend().await.unwrap();
+    let client = cluster.builder("a").max_ttl(TTL).build().unwrap();
+    let guard = client.acquire(["x", "y"]).auto_extend().await.unwrap();
     for link in &cluster.links {
+        // Until then the one before is not counted.
+        sleep(5 * TTL).await;
         link.inner().restart();
         sleep(TTL).await;
         assert_eq!(cluster.holders("x"), ["a", "a", "a"]);

@@ -126,3 +126,22 @@ async fn a_ticket_survives_its_way_as_text() {
     assert_eq!(arrived, ticket);
     assert!(cluster.client("b").adopt(&arrived).await.unwrap().is_valid());
 }
+
+/// hazard: 28
+#[tokio::test(start_paused = true)]
+async fn a_ticket_of_a_fenced_lock_keeps_every_digit_and_one_of_an_older_version_has_none() {
+    let cluster = Cluster::of(3);
+    cluster.set_counters("x", &[1_763_893_226_000_000; 3]);
+    let guard = cluster.client("a").acquire("x").fenced().await.unwrap();
+    assert_eq!(guard.fencing_token().get(), 1_763_893_226_000_001);
+    let text = serde_json::to_string(&guard.detach().await.unwrap()).unwrap();
+    let field = ",\"fencing_token\":1763893226000001";
+    assert!(text.contains(field), "{text}");
+    let arrived: LockTicket = serde_json::from_str(&text).unwrap();
+    assert_eq!(arrived.fencing_token().unwrap().to_string(), "1763893226000001");
+    let older: LockTicket = serde_json::from_str(&text.replace(field, "")).unwrap();
+    assert_eq!(older.fencing_token(), None);
+    let wrong = text.replace("1763893226000001", "9007199254740992");
+    serde_json::from_str::<LockTicket>(&wrong).expect_err("no token");
+    assert!(cluster.client("b").adopt(&older).await.unwrap().is_valid());
+}

@@ -18,6 +18,8 @@ mod dead_nodes;
 mod dropped_guard;
 mod error_matrix;
 mod extension;
+mod fencing;
+mod fencing_rounds;
 mod forgetful_nodes;
 mod handover;
 mod late_grant;

@@ -15,6 +15,7 @@ mod describe;
 mod differential;
 mod duplicate_servers;
 mod fenced_store;
+mod fencing;
 mod huge_input;
 mod leaks;
 mod members;

@@ -1,6 +1,7 @@
 //! The lanes of `cargo xtask test`, in one table.
 
 use crate::metadata::Package;
+use crate::model;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Need {
@@ -15,6 +16,8 @@ pub(crate) enum Work {
     Cargo(&'static [&'static str]),
     /// `cargo xtask simulate` with these arguments.
     Simulate(&'static [&'static str]),
+    /// The tests of the model, which only a release build gets through in time.
+    Model,
 }
 
 pub(crate) struct Lane {
@@ -92,6 +95,12 @@ pub(crate) const LANES: &[Lane] = &[
             Work::Simulate(&["--seeds", "50000", "--mutant", "all"]),
         ],
     },
+    Lane {
+        name: "model",
+        about: "all states of three nodes and two clients, and the mutants that must be found there",
+        needs: Need::Nothing,
+        work: &[Work::Model],
+    },
 ];
 
 /// The lanes of these names, in the order of the table; all of them for no name.
@@ -109,6 +118,7 @@ pub(crate) fn orphans(packages: &[Package]) -> Vec<String> {
         LANES.iter().flat_map(|lane| lane.work).any(|work| match work {
             Work::Cargo(arguments) => arguments.contains(&target),
             Work::Simulate(_) => false,
+            Work::Model => target == model::TESTS,
         })
     };
     let targets = packages.iter().flat_map(|package| {

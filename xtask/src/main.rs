@@ -9,6 +9,7 @@ mod lanes;
 mod lines;
 mod lint;
 mod metadata;
+mod model;
 mod omitted;
 mod process;
 mod report;
@@ -45,6 +46,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[--seeds N] [--seed S] [--mutant NAME|all] [--json]",
         about: "searches for schedules that break the lock",
         run: simulate::run,
+    },
+    Command {
+        name: "model",
+        arguments: "[--full] [--scenario NAME] [--mutant NAME|all]",
+        about: "searches all states of a small model of the protocol",
+        run: model::run,
     },
     Command { name: "arrows", arguments: "", about: "checks which crate depends on which", run: arrows::run },
     Command {

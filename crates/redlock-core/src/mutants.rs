@@ -26,6 +26,8 @@ pub enum Mutant {
     ObservedRestartsOnly,
     /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
     QuorumOfBlankNodesIsFresh,
+    /// An extension counts a node that restarted and forgot, once it was given the key back.
+    ExtensionCountsForgetful,
     /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
     NoSecondRound,
     /// A counter is raised also where the lock is another's by now.
@@ -38,7 +40,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
         Self::ValidityFromTheEnd,
@@ -49,6 +51,7 @@ impl Mutant {
         Self::ForgetfulNodesCount,
         Self::ObservedRestartsOnly,
         Self::QuorumOfBlankNodesIsFresh,
+        Self::ExtensionCountsForgetful,
         Self::NoSecondRound,
         Self::LiftWithoutOwner,
         Self::NoDrift,
@@ -68,6 +71,7 @@ impl Mutant {
             Self::ForgetfulNodesCount => "forgetful-nodes-count",
             Self::ObservedRestartsOnly => "observed-restarts-only",
             Self::QuorumOfBlankNodesIsFresh => "quorum-of-blank-nodes-is-fresh",
+            Self::ExtensionCountsForgetful => "extension-counts-forgetful",
             Self::NoSecondRound => "no-second-round",
             Self::LiftWithoutOwner => "lift-without-owner",
             Self::NoDrift => "no-drift",

@@ -8,7 +8,8 @@ use fred::clients::Client;
 use fred::error::Error;
 use fred::interfaces::ClientLike;
 use fred::types::config::Options;
-use fred::types::{ClusterHash, CustomCommand, Resp3Frame, Value};
+use fred::types::{CustomCommand, Resp3Frame, Value};
+use fred::util::redis_keyslot;
 use redlock_lua::Word;
 
 /// A command with its arguments.
@@ -22,10 +23,11 @@ impl Call {
     pub(crate) fn of(words: &[Word<'_>]) -> Self {
         let (name, arguments) = words.split_first().map_or((&[][..], &[][..]), |(name, rest)| (name, rest));
         let name = String::from_utf8_lossy(name).into_owned();
-        // Where the first key stands: a cluster serves the command at the keys' node.
-        let key = if name.starts_with("EVAL") { ClusterHash::Offset(2) } else { ClusterHash::FirstKey };
+        // A cluster runs the command where its keys are. Of a command that it does not know, fred takes no position.
+        let first_key = if name.starts_with("EVAL") { 2 } else { 0 };
+        let slot = arguments.get(first_key).map(|key| redis_keyslot(key));
         let arguments = arguments.iter().map(|word| Value::from(&**word)).collect();
-        Self { command: CustomCommand::new(name, key, false), arguments }
+        Self { command: CustomCommand::new(name, slot, false), arguments }
     }
 
     pub(crate) fn new(words: &[&'static str]) -> Self {

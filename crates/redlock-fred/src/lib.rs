@@ -24,8 +24,7 @@
 //! ([`FredNode::from_client`], [`FredNode::from_pool`]). What a node does with it:
 //!
 //! - It sends each command once, with one attempt and failing fast, also over a client that replays by its own settings.
-//!   The one resend is of a script that the server does not know. What fred sends again, after `MOVED` and `ASK` of a
-//!   cluster, was not executed either.
+//!   The one resend is of a script that the server does not know.
 //! - It keeps order. fred takes commands into its queue at their first poll, and writes them in the order of the queue. While
 //!   there is no connection they wait in the node, each no longer than its own deadline, and after a failed attempt they
 //!   fail at once until the client is connected.
@@ -43,8 +42,11 @@
 //! - An answer that comes while the connection is replaced is taken for none: fred does not say over which of its
 //!   connections an answer came.
 //!
-//! A cluster claims [`Capabilities::SLOTS`](redlock_core::Capabilities::SLOTS), and answers no admin commands: they are
-//! about one server. It is one vote, since its replicas know of a lock too late to keep it through a failover.
+//! A cluster is one vote, and no more reliable than one server: its replicas may learn of a lock too late to keep it through
+//! a failover. It claims [`Capabilities::SLOTS`](redlock_core::Capabilities::SLOTS), and answers no admin commands, which are
+//! about one server; so a `Redlock` with such a node has to be built with
+//! [`RestartGuard::Off`](redlock_core::RestartGuard::Off). When a slot has moved, the command that finds it out fails and the next one is sent to the new place:
+//! to fred, following `MOVED` is a further attempt.
 
 mod builder;
 mod call;

@@ -200,6 +200,10 @@ impl Line {
     /// The state, with all that the client has told so far.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A runtime that ended took what drove the client with it, and nobody told.
+        if state.driver.take_if(|driver| driver.is_finished()).is_some() {
+            state.changed();
+        }
         state.refusal = match state.events.news(&self.target.client) {
             News::Nothing => return state,
             News::Changed => None,
@@ -237,7 +241,7 @@ impl State {
     fn may_connect(&mut self, target: &Target) -> Result<Handle, BackendError> {
         let runtime = Handle::try_current()
             .map_err(|error| BackendError::new(FaultKind::Unreachable, Sent::No, error.to_string()))?;
-        if target.ours && self.driver.as_ref().is_none_or(ConnectHandle::is_finished) {
+        if target.ours && self.driver.is_none() {
             self.driver = Some(target.client.connect());
             self.refusal = None;
         }

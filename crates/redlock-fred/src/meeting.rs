@@ -1,6 +1,9 @@
 //! Getting to know a connection that the client has made: who the peer is, and the end of the connection before.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use fred::error::Error;
@@ -70,11 +73,12 @@ impl Meeting {
         let mut events = Events::of(&target.client);
         loop {
             let changes = self.line.changes();
-            let met = tokio::select! {
-                biased;
-                error = events.failure() => return Err(convert::not_connected(error)),
-                met = acquaint(target) => met,
-            };
+            let (mut failure, mut peer) = (pin!(events.failure()), pin!(acquaint(target)));
+            let met = poll_fn(|cx| match failure.as_mut().poll(cx) {
+                Poll::Ready(error) => Poll::Ready(Err(error)),
+                Poll::Pending => peer.as_mut().poll(cx).map(Ok),
+            });
+            let met = met.await.map_err(convert::not_connected)?;
             match met {
                 Ok(peer) => {
                     // What was replaced meanwhile has not been met.

@@ -51,6 +51,18 @@ impl Carried {
         Self { replies: replies.into_iter().map(|reply| convert::reply(Ok(reply))).collect(), ended: false }
     }
 
+    /// The same where nobody knows over which connection it went: an answer must not be taken for one of this connection,
+    /// while an error is one over any.
+    pub(crate) fn unproven(self, ended: bool) -> Self {
+        let doubt = |reply| match reply {
+            Ok(Value::Error { .. }) | Err(_) => reply,
+            Ok(_) => {
+                Err(BackendError::new(FaultKind::Closed, Sent::Maybe, "the client has reconnected meanwhile"))
+            }
+        };
+        Self { replies: self.replies.into_iter().map(doubt).collect(), ended }
+    }
+
     /// The same for every command.
     pub(crate) fn failed(error: &RedisError, commands: usize) -> Self {
         // The client's own time limit ends a request and no connection.

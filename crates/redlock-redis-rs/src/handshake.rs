@@ -35,6 +35,11 @@ impl Peer {
         peer
     }
 
+    /// Whether it can be told from every other connection.
+    pub(crate) fn is_known(&self) -> bool {
+        self.client_id.is_some() && self.run_id.is_some()
+    }
+
     /// What makes the server forget what the connection before still has under way; nothing where there is no need. Of
     /// another run the number may be another client's.
     pub(crate) fn end_of(&self, before: &Self) -> Option<Cmd> {

@@ -1,10 +1,15 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use redlock_core::{Command, Key, KeyState, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy, TokioClock};
+use redlock_core::{
+    Clock, Command, Key, KeyState, LockValue, Redlock, RedlockBuilder, RetryPolicy, SeededEntropy,
+    TokioClock, Ttl,
+};
 use redlock_memory::MemoryNode;
 use redlock_testkit::{FaultyLink, Plan};
 
 use super::ms;
+use super::wall::{NOON, Wall};
 
 pub(crate) type Link = FaultyLink<MemoryNode>;
 
@@ -22,6 +27,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn of(nodes: usize) -> Self {
         Self { links: MemoryNode::cluster_on(TokioClock::new(), nodes).into_iter().map(Link::new).collect() }
+    }
+
+    /// Nodes whose wall clocks say this when they are built.
+    pub(crate) fn with_wall_clocks(times: &[Duration]) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::new());
+        let nodes = times.iter().zip(1..).map(|(time, number)| {
+            let node = MemoryNode::builder(format!("memory-{number}"));
+            Link::new(node.clock(Arc::clone(&clock)).unix_time(*time).build())
+        });
+        Self { links: nodes.collect() }
     }
 
     /// The same, with every node known as a member of the deployment: not its first boot.
@@ -45,6 +60,7 @@ impl Cluster {
         Redlock::builder()
             .nodes(self.links.clone())
             .clock(TokioClock::new())
+            .wall_clock(Wall::at(NOON))
             .entropy(SeededEntropy::new(name.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte))))
             .holder_name(name)
             .ttl(TTL)
@@ -112,6 +128,26 @@ impl Cluster {
             KeyState::Free | KeyState::Foreign { .. } => Duration::ZERO,
         };
         self.links.iter().map(remaining).collect()
+    }
+
+    /// The fencing counter of each node; 0 where it has none.
+    pub(crate) fn counters(&self, resource: &str) -> Vec<u64> {
+        let key = Key::new(format!("redlock:{resource}")).fence();
+        let number = |link: &Link| match link.inner().peek(&key) {
+            KeyState::Held { value, .. } => {
+                std::str::from_utf8(value.as_bytes()).expect("digits").parse().expect("a number")
+            }
+            KeyState::Foreign { .. } | KeyState::Free => 0,
+        };
+        self.links.iter().map(number).collect()
+    }
+
+    /// Sets the fencing counter of each node.
+    pub(crate) fn set_counters(&self, resource: &str, numbers: &[u64]) {
+        let key = Key::new(format!("redlock:{resource}")).fence();
+        for (link, number) in self.links.iter().zip(numbers) {
+            link.inner().insert(&key, LockValue::from_bytes(number.to_string().into_bytes()), Some(Ttl::DAY));
+        }
     }
 
     /// Long enough for every roll-back and straggler to end, and far below the ttl.

@@ -6,6 +6,7 @@ mod executor;
 mod polls;
 mod recorder;
 mod resending;
+mod wall;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub(crate) use executor::{block_on, eventually};
 pub(crate) use polls::{first_polls, poll_once};
 pub(crate) use recorder::Recorder;
 pub(crate) use resending::Resending;
+pub(crate) use wall::{NOON, Wall, micros};
 
 pub(crate) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

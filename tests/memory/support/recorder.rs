@@ -24,6 +24,9 @@ impl Observer for Recorder {
 
 fn describe(event: &Event<'_>) -> String {
     match event {
+        Event::Acquired { attempts, rounds, fencing_token: Some(_), .. } => {
+            format!("acquired {attempts} fenced {rounds}")
+        }
         Event::Acquired { attempts, .. } => format!("acquired {attempts}"),
         Event::AttemptLost { attempt, .. } => format!("attempt lost {attempt}"),
         Event::Failed { attempts, .. } => format!("failed {attempts}"),

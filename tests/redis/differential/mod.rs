@@ -135,7 +135,7 @@ fn assert_complete(census: &Census) {
     println!("{table}");
     for kind in steps::KINDS {
         let count = census.get(kind).copied().unwrap_or_default();
-        assert!(count * 100 >= total, "{kind:?} is rarer than one in a hundred\n{table}");
+        assert!(count * 200 >= total, "{kind:?} is rarer than one in two hundred\n{table}");
     }
     assert_eq!(census.len(), steps::KINDS.len(), "{table}");
 }

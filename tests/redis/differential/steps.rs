@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use redlock_core::{
-    Acquire, Blocker, Evict, Extend, Inspect, Key, KeyState, Keys, LockCommand, LockReply, LockValue,
-    Ownership, RePlant, Refusal, Release, Released, Ttl,
+    Acquire, Blocker, Evict, Extend, FaultKind, FenceCommit, FenceProposal, FencingToken, Grant, Inspect,
+    Key, KeyState, Keys, Lift, LockCommand, LockReply, LockValue, Ownership, RePlant, Refusal, Release,
+    Released, Ttl,
 };
 
 /// SplitMix64: small, and the same everywhere.
@@ -54,21 +55,75 @@ pub(super) struct Roller {
 
 impl Roller {
     pub(super) fn step(&mut self) -> Step {
-        Step::Command(match self.dice.below(30) {
-            0..4 => LockCommand::Acquire(Acquire::new(self.keys(), self.value(), self.ttl())),
-            4..8 => self.replacing(),
-            8..15 => LockCommand::Extend(Extend::new(self.some(&[1, 1, 1, 2]), self.value(), self.ttl())),
-            15..17 => LockCommand::RePlant(RePlant::new(self.keys(), self.value(), self.ttl())),
-            17..22 => self.release(),
-            22..26 => LockCommand::Inspect(Inspect::new(self.keys())),
-            26 => LockCommand::Evict(Evict::new(self.keys())),
+        Step::Command(match self.dice.below(44) {
+            0..12 => LockCommand::Acquire(self.acquire()),
+            12..19 => LockCommand::Extend(self.extend()),
+            19..21 => LockCommand::RePlant(self.re_plant()),
+            21..27 => LockCommand::Lift(self.lift()),
+            27..32 => self.release(),
+            32..36 => LockCommand::Inspect(Inspect::new(self.keys())),
+            36 => LockCommand::Inspect(Inspect::new(self.counters())),
+            37 => LockCommand::Evict(Evict::new(self.keys())),
+            38..41 => return self.plant_counter(),
             _ => return self.plant(),
         })
     }
 
-    fn replacing(&mut self) -> LockCommand {
-        let older = (0..=self.dice.below(2)).map(|_| self.value()).collect();
-        LockCommand::Acquire(Acquire::new(self.keys(), self.value(), self.ttl()).replacing(older))
+    fn acquire(&mut self) -> Acquire {
+        let mut acquire = Acquire::new(self.keys(), self.value(), self.ttl());
+        if self.dice.below(2) == 0 {
+            let older = (0..=self.dice.below(2)).map(|_| self.value()).collect();
+            acquire = acquire.replacing(older);
+        }
+        if self.dice.below(2) == 0 { acquire.fenced(self.proposal()) } else { acquire }
+    }
+
+    fn extend(&mut self) -> Extend {
+        let extend = Extend::new(self.some(&[1, 1, 1, 2]), self.value(), self.ttl());
+        if self.dice.below(2) == 0 { extend.fenced(self.commit()) } else { extend }
+    }
+
+    fn re_plant(&mut self) -> RePlant {
+        let plant = RePlant::new(self.keys(), self.value(), self.ttl());
+        if self.dice.below(2) == 0 { plant.fenced(self.commit()) } else { plant }
+    }
+
+    fn lift(&mut self) -> Lift {
+        // Hardly any key would be its caller's, were the value any of the three.
+        let value = LockValue::from_bytes(*b"one");
+        Lift::new(self.some(&[1, 1, 1, 2]), value, self.commit())
+    }
+
+    /// Behind every clock: how far ahead a candidate may be is the conformance suite's to compare.
+    fn proposal(&mut self) -> FenceProposal {
+        FenceProposal::new(self.token()).retention(self.retention())
+    }
+
+    fn commit(&mut self) -> FenceCommit {
+        FenceCommit::new(self.token()).retention(self.retention())
+    }
+
+    fn token(&mut self) -> FencingToken {
+        let digits = self.dice.one_of(&[1, 20, 1_763_793_226_000_001]);
+        FencingToken::new(digits + self.dice.below(9)).expect("in range")
+    }
+
+    /// As a ttl, so that counters are forgotten too.
+    fn retention(&mut self) -> Ttl {
+        let halves = self.dice.one_of(&[5, 9, 15]);
+        Ttl::from_duration(self.turn * halves / 2).expect("in range")
+    }
+
+    fn counters(&mut self) -> Keys {
+        Keys::from_vec(self.keys().iter().map(Key::fence).collect()).expect("a key")
+    }
+
+    /// What is no number, or the last there is, for as long as anything lasts here.
+    fn plant_counter(&mut self) -> Step {
+        let key = self.key().fence();
+        let text = self.dice.one_of(&["nonsense", "9007199254740991"]);
+        let content = Content::Text(LockValue::from_bytes(text.as_bytes()));
+        Step::Plant(key, content, Ttl::from_duration(self.turn * 15 / 2))
     }
 
     fn release(&mut self) -> LockCommand {
@@ -120,8 +175,14 @@ impl Roller {
 }
 
 /// All that [`kind`] gives.
-pub(super) const KINDS: [&str; 17] = [
+pub(super) const KINDS: [&str; 23] = [
     "granted",
+    "granted with a token",
+    "an error: no number",
+    "an error: used up",
+    "lifted",
+    "lifted: absent",
+    "lifted: another's",
     "refused",
     "refused by a value",
     "refused by a foreign type",
@@ -140,9 +201,25 @@ pub(super) const KINDS: [&str; 17] = [
     "evicted",
 ];
 
-pub(super) fn kind(reply: &LockReply) -> &'static str {
+/// What a node said: an answer, or an error that both sides must give alike.
+pub(super) type Said = Result<LockReply, FaultKind>;
+
+pub(super) fn kind(said: &Said) -> &'static str {
+    match said {
+        Ok(reply) => kind_of(reply),
+        Err(FaultKind::ForeignFormat) => "an error: no number",
+        Err(FaultKind::FencingExhausted) => "an error: used up",
+        Err(other) => panic!("an error that this test does not know: {other:?}"),
+    }
+}
+
+fn kind_of(reply: &LockReply) -> &'static str {
     match reply {
-        LockReply::Granted(_) => "granted",
+        LockReply::Granted(Grant { fence: None, .. }) => "granted",
+        LockReply::Granted(_) => "granted with a token",
+        LockReply::Lifted(Ownership::Mine) => "lifted",
+        LockReply::Lifted(Ownership::Absent) => "lifted: absent",
+        LockReply::Lifted(Ownership::Other) => "lifted: another's",
         LockReply::Refused(Refusal { blocker: None, .. }) => "refused",
         LockReply::Refused(Refusal { blocker: Some(blocker), .. }) => match blocker.state {
             KeyState::Foreign { .. } => "refused by a foreign type",
@@ -172,15 +249,17 @@ pub(super) fn kind(reply: &LockReply) -> &'static str {
 }
 
 /// Whether two answers are the same, but for so much of the remaining time.
-pub(super) fn agree(one: &LockReply, other: &LockReply, tolerance: Duration) -> bool {
+pub(super) fn agree(one: &Said, other: &Said, tolerance: Duration) -> bool {
     match (one, other) {
-        (LockReply::Refused(one), LockReply::Refused(other)) => match (&one.blocker, &other.blocker) {
-            (Some(Blocker { key, state }), Some(other)) => {
-                *key == other.key && alike(state, &other.state, tolerance)
+        (Ok(LockReply::Refused(one)), Ok(LockReply::Refused(other))) => {
+            match (&one.blocker, &other.blocker) {
+                (Some(Blocker { key, state }), Some(other)) => {
+                    *key == other.key && alike(state, &other.state, tolerance)
+                }
+                (one, other) => one == other,
             }
-            (one, other) => one == other,
-        },
-        (LockReply::Inspected(one), LockReply::Inspected(other)) => {
+        }
+        (Ok(LockReply::Inspected(one)), Ok(LockReply::Inspected(other))) => {
             one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other, tolerance))
         }
         (one, other) => one == other,

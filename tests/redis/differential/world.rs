@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redlock_core::{Backend, Clock, Command, Key, LockCommand, LockReply, Ttl};
+use redlock_core::{Backend, Clock, Key, LockCommand, Ttl};
 use redlock_memory::MemoryNode;
 use redlock_redis_rs::RedisNode;
 use redlock_testkit::server::RedisServer;
 
 use super::super::support::*;
 use super::Census;
-use super::steps::{Content, Dice, Roller, Step, agree, kind};
+use super::steps::{Content, Dice, Roller, Said, Step, agree, kind};
 
 const STEPS: usize = 3;
 
@@ -26,8 +26,8 @@ pub(super) struct Pair {
 /// The two answered differently.
 pub(super) struct Differs {
     history: Vec<String>,
-    memory: LockReply,
-    server: LockReply,
+    memory: Said,
+    server: Said,
 }
 
 pub(super) struct World {
@@ -58,8 +58,8 @@ impl World {
     }
 
     async fn run(&mut self, command: LockCommand) -> Result<(), Differs> {
-        let memory = self.pair.ask_memory(command.clone()).await;
-        let server = ask(&self.pair.redis, command).await;
+        let memory = said(&self.pair.memory, command.clone()).await;
+        let server = said(&self.pair.redis, command).await;
         // A server answers within the first quarter of a turn, and counts whole milliseconds.
         let tolerance = self.pair.turn / 4 + Duration::from_millis(2);
         if !agree(&memory, &server, tolerance) {
@@ -83,11 +83,6 @@ impl Pair {
         Self { memory, redis: node(server), server: Arc::clone(server), turn }
     }
 
-    async fn ask_memory(&self, command: LockCommand) -> LockReply {
-        let reply = self.memory.execute(&Command::Lock(command), within(AMPLE)).await;
-        reply.expect("a reply").into_lock().expect("of the lock family")
-    }
-
     fn plant(&self, key: &Key, content: &Content, ttl: Option<Ttl>) {
         let text = match content {
             Content::Text(value) => {
@@ -103,6 +98,11 @@ impl Pair {
         let words = [b"EVAL", PLANT.as_bytes(), b"1", key.as_str().as_bytes(), text, ttl.as_bytes()];
         self.server.command(words).expect("planted");
     }
+}
+
+async fn said(node: &dyn Backend, command: LockCommand) -> Said {
+    let reply = execute(node, command).await.map_err(|error| error.kind())?;
+    Ok(reply.into_lock().expect("of the lock family"))
 }
 
 /// One round trip, since the steps of a turn have little time.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::mutants;
 use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
+use crate::restart::{Ballot, Step};
 use crate::shared::deadline;
 use crate::{
-    BackendError, Event, ExtendError, LockLost, LockReply, LossReason, Moment, NoQuorum, NodeFault,
+    BackendError, Epoch, Event, ExtendError, LockLost, LockReply, LossReason, Moment, NoQuorum, NodeFault,
     Ownership, Reply, Ttl,
 };
 
@@ -29,6 +30,7 @@ pub struct Extension {
 struct Extending {
     round: Round,
     in_flight: InFlight,
+    ballot: Ballot,
     started: Moment,
     ttl: Ttl,
     /// Nodes that answered that they do not have the keys.
@@ -86,14 +88,15 @@ impl Lease {
             round.record(node, Vote::Yes);
         }
         let in_flight = self.shared.send(self.claim.extend(ttl), self.terms.node_timeout);
-        Extending { round, in_flight, started, ttl, absent: Vec::new(), faults: Vec::new() }
+        let ballot = Ballot::new(&self.shared, self.terms.node_timeout);
+        Extending { round, in_flight, ballot, started, ttl, absent: Vec::new(), faults: Vec::new() }
     }
 
     async fn decide(&self, extending: &mut Extending) -> Decision {
         let mut decision = extending.round.decide(self.shared.now());
         while decision == Decision::Pending {
-            let Some((node, reply)) = extending.in_flight.next().await else { break };
-            self.count(extending, node, reply);
+            let Some(step) = extending.ballot.next(Some(&mut extending.in_flight)).await else { break };
+            self.take(extending, step);
             decision = extending.round.decide(self.shared.now());
         }
         // What has come at the same time belongs to the report, although it decides nothing any more.
@@ -103,32 +106,64 @@ impl Lease {
         decision
     }
 
+    fn take(&self, extending: &mut Extending, step: Step) {
+        let late = match step {
+            Step::Answer(node, reply) => {
+                self.count(extending, node, reply);
+                false
+            }
+            Step::News { late } => late,
+        };
+        let open = !extending.in_flight.is_settled();
+        for (node, epoch, vote) in extending.ballot.settle(open, late) {
+            self.record(extending, node, vote, Some(epoch));
+        }
+    }
+
     fn count(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) {
         let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
-        let vote = self.vote(extending, node, reply);
+        if let Some(vote) = self.vote(extending, node, reply, epoch) {
+            self.record(extending, node, vote, epoch);
+        }
+    }
+
+    fn record(&self, extending: &mut Extending, node: usize, vote: Vote, epoch: Option<Epoch>) {
         if let Some(epoch) = epoch.filter(|_| vote == Vote::Yes) {
             self.homes.confirm(node, epoch);
         }
         extending.round.record(node, vote);
     }
 
-    fn vote(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) -> Vote {
-        match ownership(reply) {
-            Ok(Ownership::Mine) => {
+    /// `None` where the node has the keys, and it is not known yet whether it counts: a node that forgot another's grant must
+    /// not take the place of the one that keeps that other from a quorum.
+    fn vote(
+        &self,
+        extending: &mut Extending,
+        node: usize,
+        reply: Result<Reply, BackendError>,
+        epoch: Option<Epoch>,
+    ) -> Option<Vote> {
+        let vote = match (ownership(reply), epoch) {
+            (Ok(Ownership::Mine), Some(epoch)) => {
                 mutants::acknowledge(&self.claim.value, node);
-                Vote::Yes
+                let open = !extending.in_flight.is_settled();
+                return extending.ballot.acknowledged(node, epoch, open);
             }
             // "Nothing there" is no acknowledgement, and neither is it somebody else's.
-            Ok(Ownership::Absent) => {
+            (Ok(Ownership::Absent), _) => {
                 extending.absent.push(node);
                 Vote::No
             }
-            Ok(Ownership::Other) => Vote::No,
-            Err(error) => {
+            (Ok(Ownership::Mine | Ownership::Other), _) => Vote::No,
+            (Err(error), _) => {
                 extending.faults.push(self.shared.fault(node, error, "extend"));
                 Vote::Fault
             }
+        };
+        if let Some(epoch) = epoch {
+            extending.ballot.heard(node, epoch);
         }
+        Some(vote)
     }
 
     async fn confirmed(
@@ -155,8 +190,9 @@ impl Lease {
     }
 
     fn not_confirmed(&self, extending: Extending) -> ExtendError {
-        let error =
-            ExtendError::NotConfirmed(Box::new(NoQuorum::of(&extending.round, extending.faults, Vec::new())));
+        let Extending { round, mut faults, ballot, .. } = extending;
+        faults.extend(ballot.faults);
+        let error = ExtendError::NotConfirmed(Box::new(NoQuorum::of(&round, faults, ballot.withheld)));
         self.shared.observers.emit(|| Event::ExtensionFailed { resources: &self.resources, error: &error });
         error
     }

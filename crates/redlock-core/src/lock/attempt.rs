@@ -1,9 +1,6 @@
 //! One attempt: a fresh token, one round (two for some fencing tokens), and nothing left behind where it is lost.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -13,7 +10,7 @@ use crate::lease::Claim;
 use crate::mutants::{self, Mutant};
 use crate::options::Terms;
 use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
-use crate::restart::Ballot;
+use crate::restart::{Ballot, Step};
 use crate::shared::Shared;
 use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
@@ -124,7 +121,7 @@ impl Attempt {
     async fn decide(&mut self) -> Decision {
         let mut decision = self.round.decide(self.shared.now());
         while decision == Decision::Pending {
-            let Some(step) = self.next().await else { break };
+            let Some(step) = self.ballot.next(self.in_flight.as_mut()).await else { break };
             self.take(step);
             decision = self.round.decide(self.shared.now());
         }
@@ -133,21 +130,6 @@ impl Attempt {
             self.count(node, reply);
         }
         decision
-    }
-
-    /// The next answer of a node, or the news for which a grant waits.
-    async fn next(&mut self) -> Option<Step> {
-        let open = self.in_flight.as_mut().filter(|in_flight| !in_flight.is_settled());
-        match (open, self.ballot.is_waiting()) {
-            (None, false) => None,
-            (None, true) => Some(Step::News { late: self.ballot.news().await }),
-            (Some(in_flight), false) => in_flight.next().await.map(|(node, reply)| Step::Answer(node, reply)),
-            (Some(in_flight), true) => {
-                let answer = async { in_flight.next().await.map(|(node, reply)| Step::Answer(node, reply)) };
-                let news = async { Some(Step::News { late: self.ballot.news().await }) };
-                first(answer, news).await
-            }
-        }
     }
 
     fn take(&mut self, step: Step) {
@@ -159,7 +141,7 @@ impl Attempt {
             Step::News { late } => late,
         };
         let open = self.is_open();
-        for (node, vote) in self.ballot.settle(open, late) {
+        for (node, _, vote) in self.ballot.settle(open, late) {
             self.round.record(node, vote);
         }
     }
@@ -282,25 +264,6 @@ impl RollBack {
             }
         }
     }
-}
-
-/// What an attempt hears.
-enum Step {
-    Answer(usize, Result<Reply, BackendError>),
-    /// Something is known of a node that was not; or it is too `late` for that.
-    News {
-        late: bool,
-    },
-}
-
-/// Whichever is ready first; always polled in this order, so that a run can be replayed.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
-    let (mut one, mut other) = (pin!(one), pin!(other));
-    poll_fn(|context| match one.as_mut().poll(context) {
-        Poll::Pending => other.as_mut().poll(context),
-        ready @ Poll::Ready(_) => ready,
-    })
-    .await
 }
 
 fn granted(reply: Result<Reply, BackendError>) -> Result<bool, BackendError> {

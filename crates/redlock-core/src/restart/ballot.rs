@@ -1,4 +1,4 @@
-//! The grants of one attempt whose worth is not known yet.
+//! The grants of one round whose worth is not known yet.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -10,9 +10,10 @@ use tokio::time::{Sleep, sleep};
 
 use super::bell::Heard;
 use super::members::Worth;
-use crate::quorum::Vote;
+use crate::mutants::{self, Mutant};
+use crate::quorum::{InFlight, Vote};
 use crate::shared::Shared;
-use crate::{BackendError, Epoch, Event, FaultKind, Moment, NodeFault, Sent, Withheld};
+use crate::{BackendError, Epoch, Event, FaultKind, Moment, NodeFault, Reply, Sent, Withheld};
 
 /// Counts the grants of one attempt: at once where a node is known to be good over the connection of its grant, which costs
 /// nothing, or when it has answered who it is.
@@ -43,6 +44,21 @@ struct Wait {
     until: Pin<Box<Sleep>>,
 }
 
+/// What a round hears.
+pub(crate) enum Step {
+    Answer(usize, Result<Reply, BackendError>),
+    /// Something is known of a node that was not; or it is too `late` for that.
+    News {
+        late: bool,
+    },
+}
+
+impl Step {
+    fn answer((node, reply): (usize, Result<Reply, BackendError>)) -> Self {
+        Self::Answer(node, reply)
+    }
+}
+
 impl Ballot {
     pub(crate) fn new(shared: &Arc<Shared>, limit: Duration) -> Self {
         Self {
@@ -52,6 +68,20 @@ impl Ballot {
             wait: None,
             withheld: Vec::new(),
             faults: Vec::new(),
+        }
+    }
+
+    /// The next answer of a node, or the news for which a grant waits; `None` when neither is to come.
+    pub(crate) async fn next(&mut self, in_flight: Option<&mut InFlight>) -> Option<Step> {
+        let open = in_flight.filter(|in_flight| !in_flight.is_settled());
+        match (open, self.is_waiting()) {
+            (None, false) => None,
+            (None, true) => Some(Step::News { late: self.news().await }),
+            (Some(in_flight), false) => in_flight.next().await.map(Step::answer),
+            (Some(in_flight), true) => {
+                let answer = async { in_flight.next().await.map(Step::answer) };
+                first(answer, async { Some(Step::News { late: self.news().await }) }).await
+            }
         }
     }
 
@@ -75,6 +105,15 @@ impl Ballot {
         vote
     }
 
+    /// The same of a node that acknowledged an extension. One whose grants are withheld keeps nobody out: it may have forgotten
+    /// the grant that another client still counts.
+    pub(crate) fn acknowledged(&mut self, node: usize, epoch: Epoch, open: bool) -> Option<Vote> {
+        if mutants::active(Mutant::ExtensionCountsForgetful) {
+            return Some(Vote::Yes);
+        }
+        self.granted(node, epoch, open)
+    }
+
     /// Something was heard of that node: it is asked who it is, if nobody knows.
     pub(crate) fn heard(&self, node: usize, epoch: Epoch) {
         if self.shared.members.is_stranger(node, epoch) {
@@ -82,12 +121,12 @@ impl Ballot {
         }
     }
 
-    pub(crate) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         !self.parked.is_empty()
     }
 
     /// Waits until something is known that was not; says whether it is too late for that.
-    pub(crate) async fn news(&mut self) -> bool {
+    async fn news(&mut self) -> bool {
         let Some(wait) = &mut self.wait else { return true };
         let mut rung = pin!(self.shared.members.news.rung_since(&mut wait.heard));
         poll_fn(|context| {
@@ -100,14 +139,14 @@ impl Ballot {
     }
 
     /// The votes that are known by now; all, where it is `late`.
-    pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Vote)> {
+    pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Epoch, Vote)> {
         let mut votes = Vec::new();
         for mut parked in std::mem::take(&mut self.parked) {
             match self.vote(&mut parked, open && !late) {
-                Some(vote) => votes.push((parked.node, vote)),
+                Some(vote) => votes.push((parked.node, parked.epoch, vote)),
                 None if late => {
                     let vote = self.fault(parked.node, BackendError::timeout());
-                    votes.push((parked.node, vote));
+                    votes.push((parked.node, parked.epoch, vote));
                 }
                 None => self.parked.push(parked),
             }
@@ -155,6 +194,16 @@ impl Ballot {
         self.faults.push(NodeFault::new(self.shared.nodes.name(node), error));
         Vote::Fault
     }
+}
+
+/// Whichever is ready first; always polled in this order, so that a run can be replayed.
+async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    poll_fn(|context| match one.as_mut().poll(context) {
+        Poll::Pending => other.as_mut().poll(context),
+        ready @ Poll::Ready(_) => ready,
+    })
+    .await
 }
 
 fn unasked() -> BackendError {

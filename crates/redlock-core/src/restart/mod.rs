@@ -2,7 +2,7 @@
 //!
 //! [`standing`] decides whether a node's granting votes count, and [`node_set`] whether two sets of nodes are safe together,
 //! both without I/O and without a clock; [`members`] and [`known`] remember what was said over which connection; [`ask`] asks
-//! the nodes; and a [`Ballot`] holds the grants of one attempt whose worth is not known yet.
+//! the nodes; and a [`Ballot`] holds the grants of one round whose worth is not known yet.
 
 mod ask;
 mod ballot;
@@ -14,7 +14,7 @@ mod node_set;
 mod policy;
 mod standing;
 
-pub(crate) use ballot::Ballot;
+pub(crate) use ballot::{Ballot, Step};
 pub(crate) use members::Members;
 pub use node_set::{NodeSetConflict, NodeSetPolicy};
 pub use policy::{RestartGuard, Withheld, WithheldReason};

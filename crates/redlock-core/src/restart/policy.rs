@@ -8,9 +8,9 @@ use crate::NodeName;
 /// What is done about nodes that restart and may have forgotten a lock that is still held. The same for all clients of a
 /// deployment.
 ///
-/// A node's grant counts only when it is known not to have forgotten anything that is still held. A node whose grants are
-/// withheld is asked all the same, serves releases, and may be counted by the extension of a lock that is held. It costs a
-/// round trip or two at each new connection, and nothing afterwards.
+/// A node's grant counts only when it is known not to have forgotten anything that is still held, and so does its
+/// acknowledgement of an extension. A node whose votes are withheld is asked all the same, and serves releases. It costs a round
+/// trip or two at each new connection, and nothing afterwards.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,8 @@
 //! What a node can be made from.
 
 mod lent;
+#[cfg(feature = "connection-manager")]
+mod manager;
 pub(crate) mod own;
 #[cfg(feature = "deadpool")]
 mod pool;

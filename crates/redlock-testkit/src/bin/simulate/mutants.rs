@@ -44,6 +44,7 @@ fn checker(mutant: Mutant) -> Checker {
         | Mutant::ForgetfulNodesCount
         | Mutant::ObservedRestartsOnly
         | Mutant::QuorumOfBlankNodesIsFresh
+        | Mutant::ExtensionCountsForgetful
         | Mutant::NoDrift => Checker::Exclusion,
         Mutant::RollBackOnlyYes | Mutant::ReleasesSentOnce => Checker::Leftovers,
         Mutant::LostComesBack => Checker::Sticky,
