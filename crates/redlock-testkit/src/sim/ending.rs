@@ -30,8 +30,10 @@ pub(super) async fn run_out(world: &World) {
     // The longest extension asks for twice the ttl; a command may land late; a leaked guard goes on for a while.
     let longest = times.max_ttl().saturating_add(times.slowest).saturating_add(times.max_hold);
     let longest = longest.saturating_add(times.node_timeout);
-    // By the slowest clock that a schedule has; and nobody forgot anything so short a time ago that it does not count.
-    let again = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    // By the slowest clock that a schedule has. A node that forgot counts after a hold-off, under a new name. A quarter of one
+    // later every client knows it, and then the set of nodes that it had announced under the old name runs out in another.
+    let hold_off = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    let again = hold_off.saturating_mul(5) / 2;
     sleep(longest.saturating_add(longest / 2).max(again).saturating_add(MARGIN)).await;
     for node in &world.nodes {
         let memory = &node.memory;
@@ -73,6 +75,9 @@ async fn contender(world: Arc<World>, number: usize, resource: String) -> bool {
             guard.release().await;
             true
         }
-        Err(_) => false,
+        Err(error) => {
+            world.journal.note(&name(number), || format!("has not got it at last: {error}"));
+            false
+        }
     }
 }

@@ -39,6 +39,7 @@ mod world;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime;
 
@@ -95,7 +96,7 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
         Ok(played) => played,
         Err(why) => {
             let mut history = History::default();
-            history.violations.push(Violation::new(Checker::Progress, std::time::Duration::ZERO, why));
+            history.violations.push(Violation::new(Checker::Progress, Duration::ZERO, why));
             (history, Vec::new())
         }
     };
@@ -110,6 +111,16 @@ struct Way {
     crashed: bool,
     name: String,
     log: Vec<Delivery>,
+    stops: Vec<(Duration, Duration)>,
+    node_timeout: Duration,
+    forgets: bool,
+}
+
+impl Way {
+    fn facts(&self) -> leftovers::Way<'_> {
+        let Self { name, stops, node_timeout, forgets, .. } = self;
+        leftovers::Way { name, node_timeout: *node_timeout, stops, forgets: *forgets }
+    }
 }
 
 fn play(mut schedule: Schedule, tells: bool) -> Result<(History, Ways), String> {
@@ -159,6 +170,9 @@ fn ways(world: &World) -> Ways {
             crashed: each.is_crashed(),
             name: format!("{}-n{node}", name(client)),
             log: link.log(),
+            stops: each.process.stops(),
+            node_timeout: world.times.node_timeout,
+            forgets: world.deployment.forgets(),
         })
     });
     links.collect()
@@ -173,7 +187,7 @@ fn judge(seed: u64, clients: u32, history: History, ways: &Ways) -> Outcome {
         // A client that crashed released nothing, by design.
         if !way.crashed {
             let must_go = |value: &LockValue| must_go(&leases, way.client, value);
-            violations.extend(leftovers::check(&way.name, &way.log, must_go));
+            violations.extend(leftovers::check(&way.facts(), &way.log, must_go));
         }
     }
     violations.sort_by_key(|violation| violation.at);

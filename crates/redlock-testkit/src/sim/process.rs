@@ -13,7 +13,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redlock_core::{Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply};
+use redlock_core::{
+    Backend, BackendError, Capabilities, Command, FaultKind, Inbox, NodeName, Notifications, Reply, Sent,
+};
 use tokio::time::Instant;
 
 use super::world::Link;
@@ -122,10 +124,19 @@ impl Backend for Port {
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
-        if let Some(turn) = Turn::take(&self.process) {
-            turn.come().await;
-        }
-        let answer = self.link.execute(command, deadline).await;
+        let answer = match Turn::take(&self.process) {
+            None => self.link.execute(command, deadline).await,
+            // It leaves in its turn, although its caller may not wait for it: in a process that is stopped nobody gives up.
+            Some(turn) => {
+                let (link, command) = (self.link.clone(), command.clone());
+                let leaving = async move {
+                    turn.come().await;
+                    link.execute(&command, deadline).await
+                };
+                let closed = || BackendError::new(FaultKind::Closed, Sent::Maybe, "the process is gone");
+                tokio::spawn(leaving).await.unwrap_or_else(|_| Err(closed()))
+            }
+        };
         self.process.running().await;
         answer
     }
@@ -136,14 +147,14 @@ impl Backend for Port {
 }
 
 /// A command's place among those that are to leave when the process goes on: nothing may overtake.
-struct Turn<'a> {
-    process: &'a Process,
+struct Turn {
+    process: Arc<Process>,
     number: u64,
 }
 
-impl<'a> Turn<'a> {
+impl Turn {
     /// `None` where the command may leave at once.
-    fn take(process: &'a Process) -> Option<Self> {
+    fn take(process: &Arc<Process>) -> Option<Self> {
         let mut state = process.state();
         if !state.stopped && state.leaving.is_empty() {
             return None;
@@ -151,7 +162,8 @@ impl<'a> Turn<'a> {
         let number = state.next;
         state.next = number.wrapping_add(1);
         state.leaving.push_back(number);
-        Some(Self { process, number })
+        drop(state);
+        Some(Self { process: Arc::clone(process), number })
     }
 
     async fn come(self) {
@@ -167,8 +179,8 @@ impl<'a> Turn<'a> {
     }
 }
 
-impl Drop for Turn<'_> {
-    /// It has left, or was given up.
+impl Drop for Turn {
+    /// It has left.
     fn drop(&mut self) {
         let mut state = self.process.state();
         state.leaving.retain(|number| *number != self.number);

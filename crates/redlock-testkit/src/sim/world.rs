@@ -11,7 +11,8 @@ use redlock_core::{
 use redlock_memory::MemoryNode;
 use tokio::time::{Instant, sleep};
 
-use super::check::{Checker, progress::Call};
+use super::check::Checker;
+use super::check::progress::{Call, Rounds};
 use super::clocks::{Rate, RunningClock, SetClock};
 use super::journal::{Host, Journal, name};
 use super::observer::Listener;
@@ -127,17 +128,10 @@ impl World {
         // While its process was stopped, it could not end.
         let Some(Client { process, fenced, .. }) = self.clients.get(client) else { return };
         let took = now.saturating_sub(began).saturating_sub(process.stopped(began, now));
-        if let Some(overdue) = call.overdue(took, self.times, self.rounds(*fenced)) {
+        let rounds = Rounds::of(*fenced, self.deployment.forgets());
+        if let Some(overdue) = call.overdue(took, self.times, rounds) {
             self.journal.violation(Checker::Progress, format!("{}: {overdue}", name(client)));
         }
-    }
-
-    /// How many rounds an attempt may take, the question who is in the way included.
-    fn rounds(&self, fenced: bool) -> u32 {
-        let lift = u32::from(fenced);
-        // A grant waits for what is asked of its node: a question, and the writes that may follow it.
-        let questions = if self.deployment.forgets() { 4 } else { 0 };
-        2_u32.saturating_add(lift).saturating_add(questions)
     }
 
     /// A write to the store, whose holder may believe that it still holds.

@@ -92,8 +92,9 @@ impl Schedule {
         let mut rng = Rng::new(seed);
         let nodes = rng.weighted(&[(1, 1), (1, 2), (9, 3), (2, 4), (7, 5)]).max(1);
         let count = rng.weighted(&[(3, 2), (5, 3), (3, 4), (1, 5)]).max(2);
-        let times = Times::random(&mut rng);
-        let mix = Mix::random(&mut rng);
+        let contest = rng.chance(120);
+        let times = Times::random(&mut rng, contest);
+        let mix = if contest { Mix::contest() } else { Mix::random(&mut rng) };
         let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
         let network = Network::random(&mut rng, times);
         let length = times.ttl.saturating_mul(5);
@@ -101,7 +102,7 @@ impl Schedule {
         let deployment = Deployment::random(&mut rng, nodes, times);
         let clocks = Clocks::random(&mut rng, &deployment);
         let latest_start = if deployment.forgets() { times.ttl.saturating_mul(3) } else { Duration::ZERO };
-        let fenced = rng.pick(&[0, 500, 1000, 1000]);
+        let fenced = if contest { 1000 } else { rng.pick(&[0, 500, 1000, 1000]) };
         let stopped = if rng.chance(350) { 500 } else { 0 };
         let clients = (0..count).map(|client| ClientPlan {
             rng: rng.fork(),
@@ -120,7 +121,7 @@ impl Schedule {
             nodes: (0..nodes).map(|_| NodePlan::random(&mut rng, clocks, &deployment)).collect(),
             deployment,
             clocks,
-            resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1),
+            resources: if contest { 1 } else { rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1) },
             times,
             mix,
             clients,
@@ -141,11 +142,14 @@ impl Times {
         self.ttl.saturating_mul(2)
     }
 
-    fn random(rng: &mut Rng) -> Self {
-        let ttl = rng.within(30, 300);
+    fn random(rng: &mut Rng, contest: bool) -> Self {
+        // Long ones outlast the pauses between the repeats of a release.
+        let ttl = if rng.chance(850) { rng.within(30, 300) } else { rng.within(500, 2_500) };
         // The last is so long that a quorum may grant when nothing of the lease is left.
         let node_timeout = rng.pick(&[ttl / 20, ttl / 10, ttl / 5, ttl / 2, ttl - 1]).max(2);
+        let node_timeout = if contest { ttl.saturating_sub(1) } else { node_timeout };
         let slowest = rng.pick(&[1, 3, node_timeout / 2, node_timeout, node_timeout * 2, ttl]);
+        let slowest = if contest { ttl } else { slowest };
         let delay = rng.pick(&[0, 2, node_timeout, ttl / 3]);
         let jitter = if rng.chance(100) { 0 } else { delay.max(2) };
         let retry = RetryPolicy { retries: Some(3), delay: millis(delay), jitter: millis(jitter) };
@@ -161,6 +165,25 @@ impl Times {
 }
 
 impl Mix {
+    /// One lock after the other, held for no time, over slow ways: so that attempts overlap whole locks of others.
+    fn contest() -> Self {
+        Self {
+            cancel: 0,
+            several: 0,
+            extend: 0,
+            extend_to: 0,
+            at_the_edge: 0,
+            auto_extend: 0,
+            outlive: 0,
+            detach: 0,
+            drop: 300,
+            leak: 0,
+            using: 0,
+            rest: 0,
+            brief: 900,
+        }
+    }
+
     fn random(rng: &mut Rng) -> Self {
         let mut some = |share, most| if rng.chance(share) { rng.within(most / 4, most) } else { 0 };
         Self {
