@@ -67,7 +67,9 @@ pub(super) async fn contend(world: &Arc<World>) {
 
 async fn contender(world: Arc<World>, number: usize, resource: String) -> bool {
     let Some(client) = world.clients.get(number) else { return false };
-    let acquisition = client.redlock.acquire(resource).deadline(millis(2_000));
+    // Of a promoted replica each client asks that it has seen it for a hold-off itself.
+    let hold_off = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    let acquisition = client.redlock.acquire(resource).deadline(millis(2_000).saturating_add(hold_off));
     let policy = redlock_core::RetryPolicy { retries: None, delay: millis(10), jitter: millis(10) };
     match acquisition.retry(policy).await {
         Ok(guard) => {
