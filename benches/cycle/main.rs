@@ -91,14 +91,14 @@ async fn compare(between: Match, effort: rounds::Effort) -> Fallible<()> {
     Ok(())
 }
 
-/// The keys of locks: fencing counters stay.
+/// The keys of locks: fencing counters stay, and what the members of the deployment know of each other.
 fn locks(server: &RedisServer) -> Fallible<Vec<String>> {
     let RespValue::Array(keys) = server.command(["KEYS", "*"])? else { return Err("no keys".into()) };
     let names = keys.into_iter().filter_map(|key| match key {
         RespValue::Bytes(name) => Some(String::from_utf8_lossy(&name).into_owned()),
         _ => None,
     });
-    Ok(names.filter(|name| !name.ends_with(":fence")).collect())
+    Ok(names.filter(|name| !name.ends_with(":fence") && !name.starts_with("{redlock}:")).collect())
 }
 
 /// One contestant alone, for a profiler.

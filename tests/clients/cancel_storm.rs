@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::subjects::*;
 
-each_client! {
+each_client_and_cluster! {
     dropped_commands_never_shift_the_replies,
 }
 

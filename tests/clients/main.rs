@@ -10,6 +10,7 @@
 mod addresses;
 mod cancel_storm;
 mod certificates;
+mod cluster;
 mod conformance;
 mod connecting;
 mod error_table;
@@ -28,6 +29,7 @@ mod out_of_memory;
 mod reconnect;
 mod replaced;
 mod replay;
+mod sentinel;
 mod server_states;
 mod subjects;
 mod tls;

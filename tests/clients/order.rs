@@ -10,7 +10,7 @@ use tokio::task::coop::{consume_budget, unconstrained};
 
 use super::subjects::*;
 
-each_client! {
+each_client_and_cluster! {
     a_release_never_overtakes_its_acquire,
     the_first_poll_of_a_busy_task_counts,
     an_abandoned_acquire_never_lands_after_its_release,

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::subjects::*;
 
-each_client! {
+each_client_and_cluster! {
     a_command_whose_connection_ends_before_its_reply,
     a_command_whose_reply_is_swallowed,
 }

@@ -4,6 +4,7 @@
 //! stands, and what it does instead has a test of its own.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use fred::clients::Client;
@@ -11,6 +12,7 @@ use fred::interfaces::ClientLike;
 use fred::types::config::{Config, ReconnectPolicy};
 use fred::types::{Builder, ConnectHandle};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::cluster::{ClusterClientBuilder, NodeAddress};
 use redlock_core::{
     Backend, BackendError, Capabilities, Command, Inbox, NodeName, Notifications, Reply, async_trait,
 };
@@ -145,6 +147,40 @@ impl Subject for RedisManager {
     }
 }
 
+/// From a `redis::cluster::ClusterClientBuilder`, over a cluster of one master.
+pub(crate) struct RedisCluster;
+
+impl Subject for RedisCluster {
+    fn server() -> RedisServerBuilder {
+        RedisServer::builder().args(["--cluster-enabled", "yes"])
+    }
+
+    fn prepare(server: &RedisServer) {
+        own_slots(server, 0..=16_383);
+        let deadline = std::time::Instant::now() + AMPLE;
+        let up = || server.command(["CLUSTER", "INFO"]).expect("CLUSTER INFO");
+        while !up().as_text().expect("text").contains("cluster_state:ok") {
+            assert!(std::time::Instant::now() < deadline, "the cluster does not come up");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    async fn connect(server: &RedisServer, url: String) -> Node {
+        let port = |url: &str| url.rsplit(':').next().expect("a port").parse().expect("a port");
+        let place = |url: &str| NodeAddress::new("127.0.0.1", port(url));
+        let by_proxy = HashMap::from([(place(&server.url()), place(&url))]);
+        let builder = ClusterClientBuilder::new([&*url]).node_address_map(by_proxy);
+        Node::of(RedisNode::builder(builder).name(url).build().expect("a node"))
+    }
+}
+
+/// Gives a node of a cluster its slots.
+pub(crate) fn own_slots(server: &RedisServer, slots: std::ops::RangeInclusive<u16>) {
+    let slots = slots.map(|slot| slot.to_string());
+    let words = ["CLUSTER", "ADDSLOTS"].map(str::to_owned).into_iter().chain(slots);
+    server.command(words).expect("CLUSTER ADDSLOTS");
+}
+
 /// From a pool of `deadpool-redis`.
 pub(crate) struct RedisPool;
 
@@ -227,6 +263,17 @@ macro_rules! each_client {
     };
 }
 
+/// Runs each test on every subject, and on a cluster: for tests whose commands have keys of one slot each, and ask a server
+/// for nothing else.
+macro_rules! each_client_and_cluster {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::each_client! { $($test),+ }
+        $crate::subjects::on_subjects!([
+            redis_cluster: RedisCluster,
+        ] [$($test),+]);
+    };
+}
+
 /// Runs each test on every subject that makes another connection where one has ended.
 macro_rules! each_healing_client {
     ($($test:ident),+ $(,)?) => {
@@ -285,4 +332,7 @@ macro_rules! on_subjects {
     };
 }
 
-pub(crate) use {each_client, each_healing_client, each_lazy_client, each_replacing_client, on_subjects};
+pub(crate) use {
+    each_client, each_client_and_cluster, each_healing_client, each_lazy_client, each_replacing_client,
+    on_subjects,
+};

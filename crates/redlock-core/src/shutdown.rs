@@ -50,6 +50,7 @@ impl Redlock {
     /// ```
     pub async fn shutdown(&self, within: Duration) -> Shutdown {
         self.shared().closed.cancel();
+        self.shared().members.close();
         let leases = self.shared().registry.leases();
         let mut released = Vec::new();
         // Without a runtime there is nothing to release with; and what was not done in time is told by what is left.

@@ -53,6 +53,7 @@ impl Carried {
 
     /// The same where nobody knows over which connection it went: an answer must not be taken for one of this connection,
     /// while an error is one over any.
+    #[cfg(any(feature = "cluster", feature = "connection-manager"))]
     pub(crate) fn unproven(self, ended: bool) -> Self {
         let doubt = |reply| match reply {
             Ok(Value::Error { .. }) | Err(_) => reply,

@@ -36,6 +36,7 @@ impl Peer {
     }
 
     /// Whether it can be told from every other connection.
+    #[cfg(any(feature = "cluster", feature = "connection-manager"))]
     pub(crate) fn is_known(&self) -> bool {
         self.client_id.is_some() && self.run_id.is_some()
     }

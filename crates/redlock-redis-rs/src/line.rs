@@ -110,6 +110,10 @@ impl Line {
         self.target.supply.awaited()
     }
 
+    pub(crate) fn is_cluster(&self) -> bool {
+        self.target.supply.is_cluster()
+    }
+
     fn settle(&self, made: Result<Made, BackendError>) {
         let mut state = self.state();
         match made {

@@ -84,16 +84,17 @@ impl Backend for RedisNode {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::LOCK
-            | Capabilities::FENCE
-            | Capabilities::SCAN
-            | Capabilities::DESCRIBE
-            | Capabilities::MEMBER
+        let locks = Capabilities::LOCK | Capabilities::FENCE;
+        let one_server = Capabilities::SCAN | Capabilities::DESCRIBE | Capabilities::MEMBER;
+        locks | if self.line.is_cluster() { Capabilities::SLOTS } else { one_server }
     }
 
     async fn execute(&self, command: &Command, deadline: Instant) -> Result<Reply, BackendError> {
         if deadline <= Instant::now() {
             return Err(past_deadline());
+        }
+        if matches!(command, Command::Admin(_)) && self.line.is_cluster() {
+            return Err(BackendError::unsupported("an admin command on a cluster"));
         }
         let requests = plan(command)?;
         // Before the first await, since commands are applied in the order of their first poll.

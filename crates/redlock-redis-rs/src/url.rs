@@ -25,6 +25,12 @@ pub enum NodeConfigError {
         /// The address, without user and password.
         address: String,
     },
+    /// The cluster's client cannot be built.
+    #[error("the client of the cluster cannot be built: {reason}")]
+    Cluster {
+        /// What is wrong, in the client's words.
+        reason: String,
+    },
     /// Nothing to call the node by.
     #[error(
         "name is missing: what the node is made from does not tell its address; give it one by `name(…)`"

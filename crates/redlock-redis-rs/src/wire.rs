@@ -20,6 +20,11 @@ pub(crate) trait Supply: Send + Sync {
     fn awaited(&self) -> &'static str {
         "a connection"
     }
+
+    /// Whether it is a cluster, of which nothing is true but what is asked for a key.
+    fn is_cluster(&self) -> bool {
+        false
+    }
 }
 
 /// A connection, and whose it is.

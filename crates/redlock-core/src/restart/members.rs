@@ -8,15 +8,15 @@ use tokio_util::sync::CancellationToken;
 use super::bell::Bell;
 use super::hold_off::HoldOff;
 use super::known::{Known, Said};
-use super::node_set::{NodeSetConflict, NodeSetPolicy, is_safe};
+use super::node_set::{NodeSetConflict, NodeSetPolicy};
 use super::standing::{Blank, Judgement};
 use crate::mutants::{self, Mutant};
 use crate::options::Limits;
-use crate::quorum::{Nodes, Quorum};
+use crate::quorum::Nodes;
 use crate::verify::Verification;
 use crate::{
-    AnnouncedSet, BackendError, Capabilities, Epoch, FaultKind, Marker, Moment, NodeProblem, NodeSet,
-    RestartGuard, Sent, Withheld,
+    BackendError, Capabilities, Epoch, FaultKind, Marker, Moment, NodeProblem, NodeSet, RestartGuard, Sent,
+    Withheld,
 };
 
 /// How old what is known of a node whose votes are withheld may be.
@@ -40,7 +40,7 @@ pub(super) struct State {
     pub(super) known: Vec<Known>,
     /// What was told to the observer, so that it is told once.
     problems: Vec<NodeProblem>,
-    conflict: Option<(NodeSetConflict, Moment)>,
+    pub(super) conflict: Option<(NodeSetConflict, Moment)>,
     pub(super) announced: Option<(Moment, NodeSet)>,
     pub(super) keeper: bool,
 }
@@ -311,65 +311,6 @@ impl Members {
         }
     }
 
-    /// What is told of the sets in use after an announcement.
-    pub(super) fn heard_sets(
-        &self,
-        node: usize,
-        sets: Vec<AnnouncedSet>,
-        now: Moment,
-    ) -> Option<NodeSetConflict> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        if let Some(said) = state.known.get_mut(node).and_then(|known| known.said.as_mut()) {
-            said.sets = sets;
-            said.sets_at = now;
-        }
-        self.find_conflict(state, now)
-    }
-
-    /// The set of this client, where it is time to announce it: every node is known, and nothing is in conflict with it.
-    pub(super) fn to_announce(&self, now: Moment) -> Option<(NodeSet, Duration)> {
-        let mut state = self.state();
-        let hold_off = self.hold_off_of(&state);
-        if self.guard == RestartGuard::Off
-            || state.conflict.is_some()
-            || state.known.iter().any(|known| known.asking)
-        {
-            return None;
-        }
-        let ids: Option<Vec<_>> = (0..self.nodes.len())
-            .map(|node| {
-                let known = state.known.get(node)?;
-                let said = self.said_now(&state, node)?;
-                let judged = known.judge(self.guard, hold_off, now)?;
-                let counts = !matches!(judged, Judgement::Blank(_));
-                counts.then(|| said.marker.as_ref().map(|marker| marker.node_id.clone()))?
-            })
-            .collect();
-        let set = NodeSet::new(ids?, self.nodes.quorum().needed());
-        let due = state
-            .announced
-            .as_ref()
-            .is_none_or(|(at, before)| *before != set || now.saturating_since(*at) >= hold_off / 5);
-        due.then(|| {
-            state.announced = Some((now, set.clone()));
-            (set, hold_off)
-        })
-    }
-
-    /// The conflict that stands now.
-    pub(crate) fn conflict(&self, now: Moment) -> Option<NodeSetConflict> {
-        let (conflict, read) = self.state().conflict.clone()?;
-        let remaining =
-            conflict.remaining.checked_sub(now.saturating_since(read)).filter(|rest| !rest.is_zero())?;
-        Some(NodeSetConflict { remaining, ..conflict })
-    }
-
-    /// The same, where it forbids to lock.
-    pub(crate) fn forbids(&self, now: Moment) -> Option<NodeSetConflict> {
-        self.conflict(now).filter(|_| self.policy == NodeSetPolicy::Refuse)
-    }
-
     /// Two nodes that are one server, as far as is known: no majority of such nodes is one.
     pub(crate) fn duplicate(&self) -> Option<NodeProblem> {
         let state = self.state();
@@ -413,12 +354,12 @@ impl Members {
     }
 
     /// What the node said over its present connection.
-    fn said_now<'a>(&self, state: &'a State, node: usize) -> Option<&'a Said> {
+    pub(super) fn said_now<'a>(&self, state: &'a State, node: usize) -> Option<&'a Said> {
         let said = state.known.get(node)?.said.as_ref()?;
         (self.nodes.epoch(node) == Some(said.epoch)).then_some(said)
     }
 
-    fn hold_off_of(&self, state: &State) -> Duration {
+    pub(super) fn hold_off_of(&self, state: &State) -> Duration {
         let markers = state.known.iter().filter_map(|known| known.said.as_ref()?.marker.as_ref());
         self.hold_off.of(markers.map(|marker| marker.max_ttl).max())
     }
@@ -462,29 +403,6 @@ impl Members {
         let news = problems.iter().filter(|problem| !state.problems.contains(problem)).cloned().collect();
         state.problems = problems;
         News { problems: news, ..News::default() }
-    }
-
-    /// Looks for a set that is in conflict with ours; says so where it is news.
-    fn find_conflict(&self, state: &mut State, now: Moment) -> Option<NodeSetConflict> {
-        if self.guard == RestartGuard::Off {
-            return None;
-        }
-        let markers = state.known.iter().filter_map(|known| known.said.as_ref()?.live_marker());
-        let own: std::collections::BTreeSet<_> = markers.map(|marker| marker.node_id.clone()).collect();
-        let quorum = Quorum::of(self.nodes.len()).needed();
-        let unknown = self.nodes.len().saturating_sub(own.len());
-        let all = state.known.iter().filter_map(|known| known.said.as_ref());
-        let live = all.flat_map(|said| said.sets.iter().map(move |set| (set, said.sets_at)));
-        let found = live.filter_map(|(one, at)| {
-            let rest = one.remaining.checked_sub(now.saturating_since(at)).filter(|rest| !rest.is_zero())?;
-            (!is_safe(&own, unknown, quorum, &one.set)).then(|| (one.set.clone(), rest))
-        });
-        let found = found.max_by_key(|(_, rest)| *rest);
-        let before = state.conflict.take();
-        let (other, remaining) = found?;
-        let conflict = NodeSetConflict { own, own_quorum: quorum, other, remaining };
-        state.conflict = Some((conflict.clone(), now));
-        before.is_none_or(|(before, _)| before.other != conflict.other).then_some(conflict)
     }
 }
 

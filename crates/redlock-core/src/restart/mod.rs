@@ -12,6 +12,7 @@ mod known;
 mod members;
 mod node_set;
 mod policy;
+mod sets;
 mod standing;
 
 pub(crate) use ballot::{Ballot, Step};

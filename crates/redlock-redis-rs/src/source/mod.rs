@@ -1,11 +1,15 @@
 //! What a node can be made from.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod lent;
 #[cfg(feature = "connection-manager")]
 mod manager;
 pub(crate) mod own;
 #[cfg(feature = "deadpool")]
 mod pool;
+#[cfg(feature = "sentinel")]
+mod sentinel;
 mod socket;
 
 use redis::aio::MultiplexedConnection;
@@ -32,6 +36,8 @@ enum Kind {
     Url(String),
     Info(Box<ConnectionInfo>),
     Supplied(Box<dyn Supply>),
+    #[cfg(feature = "cluster")]
+    Cluster(Box<redis::cluster::ClusterClientBuilder>),
 }
 
 impl Source {
@@ -43,6 +49,12 @@ impl Source {
                 (url::check(*info)?, shown)
             }
             Kind::Supplied(supply) => return Ok(Opened::Supply(supply)),
+            #[cfg(feature = "cluster")]
+            Kind::Cluster(builder) => {
+                let wrong = |error: redis::RedisError| NodeConfigError::Cluster { reason: error.to_string() };
+                let client = builder.build().map_err(wrong)?;
+                return Ok(Opened::Supply(Box::new(cluster::Clustered::new(client))));
+            }
         };
         Ok(Opened::Address { info: address.info, secure: address.secure, shown })
     }

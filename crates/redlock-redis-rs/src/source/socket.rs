@@ -16,9 +16,9 @@ use tokio::net::TcpStream;
 use crate::tls::Session;
 
 /// How long the kernel retransmits before it gives the connection up; a peer that is merely stopped still acknowledges.
-const USER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A silent connection is probed, so that an address translator between does not forget it.
-const KEEPALIVE: Duration = Duration::from_secs(30);
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(30);
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 

@@ -36,6 +36,11 @@ enum Flaw {
     ForgetsCounters,
     LiftsWithoutOwner,
     LosesDigits,
+    MarksAnyRun,
+    ForgetsMarkers,
+    RenamesNodes,
+    HidesSets,
+    ShortensSets,
 }
 
 struct Flawed {
@@ -86,6 +91,11 @@ mutants! {
     a_counter_that_goes_with_its_lock: ForgetsCounters by "fence::tokens_rise_whatever_becomes_of_the_lock";
     a_lift_without_the_owner: LiftsWithoutOwner by "fence::a_lift_of_what_is_not_ones_own_raises_nothing";
     a_token_of_fourteen_digits: LosesDigits by "fence::sixteen_digits_are_exact_in_every_step";
+    a_marker_of_another_run: MarksAnyRun by "member::a_marker_of_another_run_is_not_written";
+    a_marker_that_is_not_kept: ForgetsMarkers by "member::a_marker_is_read_as_it_was_written";
+    a_new_identity_for_each_marker: RenamesNodes by "member::a_marker_keeps_its_identity_and_its_longest_ttl";
+    a_set_that_nobody_is_told: HidesSets by "member::an_announced_set_is_told_to_others_until_its_time_is_over";
+    a_set_that_ends_too_early: ShortensSets by "member::an_announcement_never_shortens_another";
     a_reply_given_to_the_next: MixesReplies by "contract::a_dropped_command_gives_its_reply_to_nobody";
 }
 
@@ -229,12 +239,36 @@ impl Flawed {
                 lossy.value = LockValue::from_bytes(text.into_bytes());
                 run(LockCommand::Acquire(lossy)).await
             }
+            (Flaw::MarksAnyRun | Flaw::RenamesNodes | Flaw::ShortensSets, Command::Admin(command)) => {
+                self.member(command, deadline).await
+            }
             (Flaw::ScansByPattern, Command::Admin(AdminCommand::Scan(scan))) => {
                 let literal = scan.prefix.split(['*', '[', '?']).next().unwrap_or_default();
                 let wider = AdminCommand::Scan(Scan::new(literal).at(scan.cursor));
                 self.node.execute(&wider.into(), deadline).await
             }
             _ => Ok(self.altered(self.node.execute(command, deadline).await?)?),
+        }
+    }
+
+    async fn member(&self, command: &AdminCommand, deadline: Instant) -> Result<Reply, BackendError> {
+        let run = |command: AdminCommand| async move { self.node.execute(&command.into(), deadline).await };
+        match (self.flaw, command) {
+            (Flaw::MarksAnyRun, AdminCommand::Mark(marker)) => {
+                Ok(Reply::new(Epoch::FIRST, AdminReply::Marked(Some(marker.clone()))))
+            }
+            (Flaw::RenamesNodes, AdminCommand::Mark(marker)) => {
+                let mut reply = run(command.clone()).await?;
+                if let Answer::Admin(AdminReply::Marked(Some(written))) = &mut reply.answer {
+                    written.node_id = marker.node_id.clone();
+                }
+                Ok(reply)
+            }
+            (Flaw::ShortensSets, AdminCommand::Announce(announce)) => {
+                let hold = Ttl::from_duration(announce.hold.as_duration() / 10).unwrap_or(Ttl::SECOND);
+                run(AdminCommand::Announce(Announce::new(announce.set.clone(), hold))).await
+            }
+            _ => run(command.clone()).await,
         }
     }
 
@@ -257,6 +291,8 @@ impl Flawed {
                     }
                 }
             }
+            (Flaw::ForgetsMarkers, Answer::Admin(AdminReply::Member(membership))) => membership.marker = None,
+            (Flaw::HidesSets, Answer::Admin(AdminReply::Member(membership))) => membership.sets.clear(),
             (Flaw::ScansOnePage, Answer::Admin(AdminReply::Scanned(page))) => page.next = Cursor::START,
             _ => {}
         }

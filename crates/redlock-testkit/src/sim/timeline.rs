@@ -57,9 +57,14 @@ fn answer(answer: &Answer) -> String {
     // What a node says of itself holds its run's number, which is not the schedule's: the next run has another.
     let Answer::Lock(reply) = answer else { return "answered".to_owned() };
     match reply {
-        LockReply::Granted(_) => "granted".to_owned(),
+        LockReply::Granted(grant) => match grant.fence {
+            Some(token) => format!("granted with {token}"),
+            None => "granted".to_owned(),
+        },
         LockReply::Refused(_) => "refused".to_owned(),
-        LockReply::Extended(ownership) => format!("{ownership:?}").to_lowercase(),
+        LockReply::Extended(ownership) | LockReply::Lifted(ownership) => {
+            format!("{ownership:?}").to_lowercase()
+        }
         LockReply::RePlanted(done) => format!("re-planted {done}"),
         LockReply::Released(released) => format!("removed {}", released.removed),
         other => format!("{other:?}"),
