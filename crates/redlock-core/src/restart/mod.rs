@@ -7,8 +7,10 @@
 mod ask;
 mod ballot;
 mod bell;
+mod fresh;
 mod hold_off;
 mod known;
+mod mark;
 mod members;
 mod node_set;
 mod policy;
