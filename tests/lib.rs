@@ -39,6 +39,7 @@ texts! {
     design: "../docs/design.md",
     algorithm: "../docs/algorithm.md",
     backends: "../docs/backends.md",
+    safety: "../docs/safety.md",
     testing: "../docs/testing.md",
     hazards: "../docs/hazards.md",
     core: "../crates/redlock-core/README.md",

@@ -7,7 +7,7 @@ use redlock_core::{
     Notifications, Parameter, Redlock, Reply, RestartGuard, TokioClock, Withheld, WithheldReason,
     async_trait,
 };
-use redlock_core::{AdminReply, Answer, LockGuard, NoQuorum};
+use redlock_core::{AdminReply, Answer, LockGuard, NoQuorum, NodeSetPolicy};
 use redlock_memory::MemoryNode;
 use redlock_testkit::{FaultyLink, Plan};
 use tokio::time::{Instant, sleep};
@@ -334,6 +334,85 @@ async fn the_longest_lease_of_any_client_decides_how_long_a_node_is_withheld() {
     let error = no_quorum(client(&cluster, RestartGuard::Member).try_acquire("y").await);
     // The third node's marker tells it.
     assert_eq!(error.withheld[0].remaining, Some(HOLD_OFF + 59 * TTL + ms(590)));
+}
+
+/// A node that is marked anew has another identity, so that the sets of nodes would be in conflict: that is not to be what keeps
+/// these apart.
+fn tolerant(cluster: &Cluster, name: &str) -> Redlock {
+    cluster.builder(name).node_set_policy(NodeSetPolicy::Warn).build().unwrap()
+}
+
+/// A node that forgot has no identity any more; when it is counted again, nobody must take it for one that was replaced.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_forgot_comes_back_without_a_conflict() {
+    let cluster = long_in_use().await;
+    let running = client(&cluster, RestartGuard::Member);
+    running.acquire("x").await.unwrap().release().await;
+    cluster.links[0].inner().restart();
+    let restarted = Instant::now();
+    while restarted.elapsed() < 4 * HOLD_OFF {
+        let late = client(&cluster, RestartGuard::Member);
+        for client in [&running, &late] {
+            let guard = client.acquire("x").await.expect("two of three");
+            assert!(guard.release().await.is_released());
+        }
+        sleep(HOLD_OFF / 8).await;
+    }
+    cluster.links[1].inner().fail();
+    assert!(running.acquire("x").await.is_ok(), "it counts again");
+}
+
+/// B finds two nodes blank; the deployment comes into use; and the third restarts under A's lease before B meets it. All that B
+/// has read was blank when it was read.
+///
+/// hazard: 13
+#[tokio::test(start_paused = true)]
+async fn what_was_read_before_the_last_node_was_met_declares_no_deployment_new() {
+    let cluster = Cluster::of(3);
+    let (a_links, b_links) = (cluster.other_links(), cluster.other_links());
+    let b = tolerant(&b_links, "b");
+    b_links.links[2].once("describe", Plan::new().delay(ms(40)));
+    let looking = b.clone();
+    let looking = tokio::spawn(async move { looking.verify_nodes().await });
+    sleep(ms(5)).await;
+    let a = a_links.client("a");
+    a.acquire("warm").await.unwrap().release().await;
+    a_links.links[0].refuse();
+    let held = a.acquire("x").await.unwrap();
+    assert_eq!(cluster.holders("x")[1..], ["a", "a"]);
+    cluster.links[2].inner().restart();
+    drop(looking.await);
+    for client in [b, tolerant(&cluster, "c")] {
+        assert!(client.try_acquire("x").await.is_err() && held.is_valid(), "two holders");
+    }
+}
+
+/// A's declaration has marked one node, and is late on the others. C counts the one, which then restarts, and is blank again
+/// together with those that the marks have not reached.
+///
+/// hazard: 13
+#[tokio::test(start_paused = true)]
+async fn nodes_that_are_about_to_be_marked_are_declared_new_by_nobody_else() {
+    let cluster = Cluster::of(3);
+    let (a_links, c_links) = (cluster.other_links(), cluster.other_links());
+    for link in &a_links.links[1..] {
+        link.once("mark", Plan::new().delay(ms(45)));
+    }
+    let a = a_links.client("a");
+    let a = tokio::spawn(async move { a.verify_nodes().await });
+    sleep(ms(1)).await;
+    c_links.links[2].refuse();
+    c_links.links[1].once("acquire", Plan::new().delay(ms(60)));
+    let c = c_links.builder("c").node_timeout(ms(100)).build().unwrap();
+    let c = tokio::spawn(c.try_acquire("x").into_future());
+    sleep(ms(1)).await;
+    assert_eq!(cluster.holders("x"), ["c", "", ""]);
+    cluster.links[0].inner().restart();
+    let b = cluster.client("b").try_acquire("x").await;
+    drop(a.await);
+    let c = c.await.unwrap();
+    assert!(c.is_ok(), "counted by two, before the restart of one and after the mark of the other");
+    assert!(b.is_err(), "two holders");
 }
 
 /// A marker is written over the connection that was described, or the deployment is looked at again.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use redlock_core::{
-    AdminCommand, AdminReply, Announce, AnnouncedSet, Backend, Command, Durability, Marker, NodeId, NodeSet,
-    Ttl,
+    AdminCommand, AdminReply, Announce, AnnouncedSet, Backend, Claim, Command, Durability, Marker, NodeId,
+    NodeSet, Ttl,
 };
 use redlock_memory::MemoryNode;
 use redlock_tests::one_of_each;
@@ -32,13 +32,17 @@ async fn run(node: &dyn Backend, step: u64) -> String {
     let dice = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let id = |salt: u64| NodeId::from_random([u8::try_from((dice >> salt) % 5).expect("small"); 16]);
     let durability = [Some(Durability::Always), Some(Durability::Partial), Some(Durability::Nothing), None];
-    let command = match dice % 4 {
+    let command = match dice % 6 {
         0 => AdminCommand::ReadMember,
+        4 | 5 => {
+            let claim = Claim::new(if dice.is_multiple_of(7) { "another" } else { &run_id }, id(3));
+            AdminCommand::Claim(if dice.is_multiple_of(5) { claim.given_up() } else { claim })
+        }
         1 | 2 => AdminCommand::Mark(Marker {
             run_id: if dice.is_multiple_of(7) { "another".to_owned() } else { run_id.clone() },
             node_id: id(3),
             max_ttl: ttl(1 + dice % 1_000),
-            durability: durability[usize::try_from(dice % 4).expect("small")],
+            durability: durability[usize::try_from(dice / 6 % 4).expect("small")],
         }),
         _ => {
             let hold = ttl(60_000 * (1 + dice % 3));
@@ -48,8 +52,10 @@ async fn run(node: &dyn Backend, step: u64) -> String {
     let reply = node.execute(&Command::Admin(command), within(AMPLE)).await.expect("a reply");
     match reply.into_admin().expect("admin") {
         AdminReply::Member(membership) => {
-            format!("{:?} {:?}", plain(membership.marker, &run_id), rounded(membership.sets))
+            let claims = membership.claims.iter().filter(|run| **run == run_id).count();
+            format!("{:?} {:?} {claims}", plain(membership.marker, &run_id), rounded(membership.sets))
         }
+        AdminReply::Claimed(noted) => noted.to_string(),
         AdminReply::Marked(marker) => format!("{:?}", plain(marker, &run_id)),
         AdminReply::Announced(sets) => format!("{:?}", rounded(sets)),
         other => panic!("{other:?}"),

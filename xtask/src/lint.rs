@@ -2,7 +2,7 @@
 
 use crate::args::Accepts;
 use crate::report::{self, Entry, Verdict};
-use crate::{arrows, cargo, clock, features, omitted, process};
+use crate::{arrows, cargo, clock, evidence, features, omitted, process};
 use std::process::{Command, ExitCode};
 
 struct Step {
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     Step { name: "documentation", run: documentation },
     Step { name: "arrows", run: || verdict(arrows::check()) },
     Step { name: "clock", run: || verdict(clock::check()) },
+    Step { name: "evidence", run: || verdict(evidence::check()) },
     Step { name: "features", run: || verdict(features::check()) },
     Step { name: "omitted", run: omitted::check },
 ];

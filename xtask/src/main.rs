@@ -4,6 +4,7 @@ mod args;
 mod arrows;
 mod cargo;
 mod clock;
+mod evidence;
 mod features;
 mod lanes;
 mod lines;

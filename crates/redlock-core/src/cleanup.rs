@@ -72,6 +72,7 @@ impl Redlock {
             AdminReply::Scanned(page) => Ok(page),
             AdminReply::Described(_)
             | AdminReply::Member(_)
+            | AdminReply::Claimed(_)
             | AdminReply::Marked(_)
             | AdminReply::Announced(_) => Err(BackendError::protocol("not an answer to a scan")),
         }

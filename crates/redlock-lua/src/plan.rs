@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use redlock_core::{
-    Acquire, AdminCommand, Announce, BackendError, Command, Durability, FenceCommit, FencingToken, Keys,
-    LockCommand, LockValue, Marker, Scan, Ttl,
+    Acquire, AdminCommand, Announce, BackendError, Claim, Command, Durability, FenceCommit, FencingToken,
+    Keys, LockCommand, LockValue, Marker, Scan, Ttl,
 };
 
-use crate::script::{ACQUIRE, ANNOUNCE, EXTEND, INSPECT, LIFT, MARK, READ_MEMBER, RELEASE, REPLANT};
+use crate::script::{ACQUIRE, ANNOUNCE, CLAIM, EXTEND, INSPECT, LIFT, MARK, READ_MEMBER, RELEASE, REPLANT};
 use crate::{Request, Script, Word};
 
 /// How many keys a page of a scan looks at: some tens of microseconds of the server's time.
@@ -16,6 +16,8 @@ const SCAN_COUNT: &[u8] = b"512";
 
 /// Where the deployment's marker stands, in a slot that no lock of ours uses.
 const MARKER: &str = "{redlock}:member";
+/// Who is about to declare the deployment new.
+const CLAIMS: &str = "{redlock}:claims";
 /// Where clients write which nodes they use.
 const SETS: &str = "{redlock}:configs";
 
@@ -38,6 +40,7 @@ pub fn plan(command: &Command) -> Result<Vec<Request<'_>>, BackendError> {
         Command::Admin(AdminCommand::Describe) => Ok(describe()),
         Command::Admin(AdminCommand::Scan(scan)) => Ok(vec![scan_request(scan)]),
         Command::Admin(AdminCommand::ReadMember) => Ok(vec![read_member()]),
+        Command::Admin(AdminCommand::Claim(claim)) => Ok(vec![claim_request(claim)]),
         Command::Admin(AdminCommand::Mark(marker)) => Ok(vec![mark(marker)]),
         Command::Admin(AdminCommand::Announce(announce)) => Ok(vec![announce_request(announce)]),
         _ => Err(BackendError::unsupported(command.name())),
@@ -111,7 +114,11 @@ fn describe() -> Vec<Request<'static>> {
 }
 
 fn read_member() -> Request<'static> {
-    Request::Script { script: &READ_MEMBER, keys: vec![word(MARKER), word(SETS)], args: Vec::new() }
+    Request::Script {
+        script: &READ_MEMBER,
+        keys: vec![word(MARKER), word(SETS), word(CLAIMS)],
+        args: Vec::new(),
+    }
 }
 
 fn mark(marker: &Marker) -> Request<'_> {
@@ -121,7 +128,13 @@ fn mark(marker: &Marker) -> Request<'_> {
         millis(marker.max_ttl),
         word(durability_word(marker.durability)),
     ];
-    Request::Script { script: &MARK, keys: vec![word(MARKER)], args }
+    Request::Script { script: &MARK, keys: vec![word(MARKER), word(CLAIMS)], args }
+}
+
+fn claim_request(claim: &Claim) -> Request<'_> {
+    let stands = word(if claim.stands { "1" } else { "0" });
+    let args = vec![word(&claim.run_id), word(claim.claimant.as_str()), stands];
+    Request::Script { script: &CLAIM, keys: vec![word(MARKER), word(CLAIMS)], args }
 }
 
 fn announce_request(announce: &Announce) -> Request<'_> {

@@ -52,7 +52,8 @@ impl Eq for Script {}
 
 /// All scripts of a node, for tools that load or list them.
 pub fn scripts() -> impl Iterator<Item = &'static Script> {
-    [&ACQUIRE, &EXTEND, &REPLANT, &LIFT, &RELEASE, &INSPECT, &READ_MEMBER, &MARK, &ANNOUNCE].into_iter()
+    [&ACQUIRE, &EXTEND, &REPLANT, &LIFT, &RELEASE, &INSPECT, &READ_MEMBER, &CLAIM, &MARK, &ANNOUNCE]
+        .into_iter()
 }
 
 macro_rules! script {
@@ -74,6 +75,7 @@ pub(crate) static LIFT: Script = script!("lift" behind "state" behind "fence");
 pub(crate) static RELEASE: Script = script!("release" behind "state");
 pub(crate) static INSPECT: Script = script!("inspect" behind "state");
 pub(crate) static READ_MEMBER: Script = script!("member" behind "sets");
+pub(crate) static CLAIM: Script = script!("claim");
 pub(crate) static MARK: Script = script!("mark");
 pub(crate) static ANNOUNCE: Script = script!("announce" behind "sets");
 

@@ -78,6 +78,10 @@ impl MemoryNode {
     fn admin(&self, state: &mut State, command: &AdminCommand, now: Moment) -> Option<AdminReply> {
         match command {
             AdminCommand::ReadMember => Some(AdminReply::Member(state.store.membership(now.into()))),
+            AdminCommand::Claim(claim) => {
+                let run_id = run_id(state);
+                Some(AdminReply::Claimed(state.store.claim(claim, &run_id)))
+            }
             AdminCommand::Mark(marker) if marker.run_id != run_id(state) => Some(AdminReply::Marked(None)),
             AdminCommand::Mark(marker) => Some(AdminReply::Marked(Some(state.store.mark(marker)))),
             AdminCommand::Announce(announce) => {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use redlock_core::{
-    Announce, AnnouncedSet, Cursor, Key, KeyState, LockValue, Marker, Membership, Moment, NodeSet, Scan,
-    ScanPage, Ttl,
+    Announce, AnnouncedSet, Claim, Cursor, Key, KeyState, LockValue, Marker, Membership, Moment, NodeId,
+    NodeSet, Scan, ScanPage, Ttl,
 };
 
 /// How many keys a scan looks at per page. Small, so that callers meet several pages, and pages with no match, in tests.
@@ -67,6 +67,8 @@ pub(crate) struct Store {
     /// What is about the deployment itself is no key: it is neither counted nor met by a scan.
     marker: Option<Marker>,
     sets: BTreeMap<NodeSet, Millis>,
+    /// Who claims which run.
+    claims: BTreeMap<NodeId, String>,
 }
 
 impl Store {
@@ -128,11 +130,26 @@ impl Store {
     }
 
     pub(crate) fn membership(&self, now: Millis) -> Membership {
-        Membership::new(self.marker.clone(), self.live_sets(now))
+        Membership::new(self.marker.clone(), self.live_sets(now)).claimed(self.claims.values().cloned())
+    }
+
+    /// Notes a claim of the present run, which `run_id` names, or that it was given up.
+    pub(crate) fn claim(&mut self, claim: &Claim, run_id: &str) -> bool {
+        if !claim.stands {
+            self.claims.remove(&claim.claimant);
+            return true;
+        }
+        if claim.run_id != run_id || self.marker.as_ref().is_some_and(|marker| marker.run_id == run_id) {
+            return false;
+        }
+        self.claims.retain(|_, run| run == run_id);
+        self.claims.insert(claim.claimant.clone(), claim.run_id.clone());
+        true
     }
 
     /// Writes the marker: an identity stays, and so does a longer `max_ttl`.
     pub(crate) fn mark(&mut self, marker: &Marker) -> Marker {
+        self.claims.clear();
         let mut marker = marker.clone();
         if let Some(before) = self.marker.take() {
             marker.node_id = before.node_id;
@@ -155,7 +172,8 @@ impl Store {
 
     /// The same without the locks.
     pub(crate) fn without_locks(&self) -> Self {
-        Self { marker: self.marker.clone(), sets: self.sets.clone(), ..Self::default() }
+        let (marker, sets, claims) = (self.marker.clone(), self.sets.clone(), self.claims.clone());
+        Self { marker, sets, claims, ..Self::default() }
     }
 
     pub(crate) fn len(&self, now: Millis) -> usize {

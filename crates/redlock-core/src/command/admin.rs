@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Announce, AnnouncedSet, Marker, Membership, NodeId, NodeSet};
+use super::{Announce, AnnouncedSet, Claim, Marker, Membership, NodeId, NodeSet};
 use crate::{Key, Ttl};
 
 /// A question to a node that is about no lock.
@@ -16,8 +16,11 @@ pub enum AdminCommand {
     /// Which marker stands on the node, and which sets of nodes are in use? Changes nothing. Answered by
     /// [`AdminReply::Member`].
     ReadMember,
+    /// Notes that somebody is about to declare the deployment new, if the node's process is still that run and its marker does not
+    /// name it; or that this was given up. Answered by [`AdminReply::Claimed`].
+    Claim(Claim),
     /// Writes the marker, if the node's process is still the run that the marker names. A node that has an identity keeps
-    /// it, and a longer `max_ttl` stays. Answered by [`AdminReply::Marked`].
+    /// it, and a longer `max_ttl` stays; claims are over. Answered by [`AdminReply::Marked`].
     Mark(Marker),
     /// Writes which set of nodes a client uses, and forgets those whose time is over. Answered by
     /// [`AdminReply::Announced`].
@@ -72,6 +75,8 @@ pub enum AdminReply {
     Scanned(ScanPage),
     /// What stands there about the deployment.
     Member(Membership),
+    /// Whether it was noted.
+    Claimed(bool),
     /// The marker as it stands now; `None` where another run answers than the one that was named, and nothing was written.
     Marked(Option<Marker>),
     /// The sets that are in use, the announced one among them.
@@ -136,6 +141,7 @@ impl AdminCommand {
             Self::Describe => "describe",
             Self::Scan(_) => "scan",
             Self::ReadMember => "read-member",
+            Self::Claim(_) => "claim",
             Self::Mark(_) => "mark",
             Self::Announce(_) => "announce",
         }
@@ -151,7 +157,8 @@ impl AdminCommand {
                 Self::Describe => Some(Self::Scan(Scan::new("redlock:sample"))),
                 Self::Scan(_) => Some(Self::ReadMember),
                 // Of a run that is none, so that a node is never marked by a sample.
-                Self::ReadMember => Some(Self::Mark(sample_marker())),
+                Self::ReadMember => Some(Self::Claim(Claim::new("sample", NodeId::from_random([0; 16])))),
+                Self::Claim(_) => Some(Self::Mark(sample_marker())),
                 // Of a node that is none, and for no longer than a moment.
                 Self::Mark(_) => Some(Self::Announce(Announce::new(sample_set(), sample_hold()))),
                 Self::Announce(_) => None,

@@ -56,6 +56,32 @@ pub struct Marker {
     pub durability: Option<Durability>,
 }
 
+/// Notes on a node without a marker that a client is about to declare the deployment new. Nobody else finds it new from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Claim {
+    /// The run, as [`Description::run_id`](super::Description::run_id) names it.
+    pub run_id: String,
+    /// Who claims: chosen at random for each declaration.
+    pub claimant: NodeId,
+    /// Whether it stands, or was given up.
+    pub stands: bool,
+}
+
+impl Claim {
+    /// That claimant's claim of that run.
+    pub fn new(run_id: impl Into<String>, claimant: NodeId) -> Self {
+        Self { run_id: run_id.into(), claimant, stands: true }
+    }
+
+    /// The same, given up.
+    #[must_use]
+    pub fn given_up(mut self) -> Self {
+        self.stands = false;
+        self
+    }
+}
+
 /// The nodes that one client locks on, and how many of them it asks to agree.
 ///
 /// ```
@@ -138,11 +164,20 @@ pub struct Membership {
     pub marker: Option<Marker>,
     /// The sets that are in use, in no order.
     pub sets: Vec<AnnouncedSet>,
+    /// The runs of the node of which somebody is about to say that they belong to a new deployment.
+    pub claims: Vec<String>,
 }
 
 impl Membership {
     /// With those parts.
     pub fn new(marker: Option<Marker>, sets: Vec<AnnouncedSet>) -> Self {
-        Self { marker, sets }
+        Self { marker, sets, claims: Vec::new() }
+    }
+
+    /// With those runs claimed.
+    #[must_use]
+    pub fn claimed(mut self, runs: impl IntoIterator<Item = String>) -> Self {
+        self.claims = runs.into_iter().collect();
+        self
     }
 }

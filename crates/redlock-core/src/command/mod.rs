@@ -15,7 +15,7 @@ pub use lock::{
     Acquire, Blocker, Evict, Extend, Grant, Inspect, KeyState, LockCommand, LockReply, Ownership, RePlant,
     Refusal, Release, Released,
 };
-pub use member::{Announce, AnnouncedSet, Marker, Membership, NodeId, NodeSet};
+pub use member::{Announce, AnnouncedSet, Claim, Marker, Membership, NodeId, NodeSet};
 pub use reply::{Answer, Reply};
 
 /// One atomic step on one node.

@@ -9,13 +9,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
+use super::fresh::ToMark;
 use super::known::Said;
 use super::members::News;
 use crate::quorum::InFlight;
 use crate::shared::{Shared, deadline};
 use crate::{
-    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Description, Epoch, Event, FaultKind,
-    Marker, Membership, Moment, NodeId, Reply, Sent, Ttl,
+    AdminCommand, AdminReply, Announce, BackendError, Capabilities, Description, Event, FaultKind,
+    Membership, Moment, Reply, Sent, Ttl,
 };
 
 impl Shared {
@@ -69,7 +70,7 @@ impl Shared {
         }
     }
 
-    fn tell(&self, node: usize, news: &News) {
+    pub(super) fn tell(&self, node: usize, news: &News) {
         for problem in &news.problems {
             self.observers.emit(|| Event::NodeProblem { problem });
         }
@@ -112,11 +113,11 @@ impl Shared {
 }
 
 /// Where, of what, in which command.
-type Failure = (usize, BackendError, &'static str);
+pub(super) type Failure = (usize, BackendError, &'static str);
 
 /// A question on its way, and the nodes that count as being asked until it is over; where its runtime drops it, too.
-struct Question {
-    shared: Arc<Shared>,
+pub(super) struct Question {
+    pub(super) shared: Arc<Shared>,
     nodes: Vec<usize>,
     failed: Option<BackendError>,
 }
@@ -139,11 +140,21 @@ impl Question {
             self.described(node, at, limit).await.map_err(|(error, command)| (node, error, command))?;
         let news = shared.members.learn(node, said, shared.now());
         shared.tell(node, &news);
-        let marks = shared.members.to_mark(node, shared.now(), limit);
-        self.nodes = marks.iter().map(|(node, ..)| *node).chain(self.nodes.iter().copied()).collect();
-        self.nodes.sort_unstable();
-        self.nodes.dedup();
-        self.mark(marks, limit).await.map_err(|(node, error)| (node, error, "mark"))
+        match shared.members.to_mark(node, shared.now(), limit) {
+            ToMark::Nothing => Ok(()),
+            ToMark::One(run) => {
+                self.mark(vec![run], limit).await.map_err(|(node, error)| (node, error, "mark"))
+            }
+            ToMark::New(all) => {
+                self.nodes.extend(all.iter().map(|(node, ..)| *node));
+                self.nodes.sort_unstable();
+                self.nodes.dedup();
+                if self.claim(&all, limit).await? {
+                    self.mark(all, limit).await.map_err(|(node, error)| (node, error, "mark"))?;
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Both questions go over the same connection at once.
@@ -176,61 +187,11 @@ impl Question {
                 if reply.epoch != epoch {
                     return Err((moved(), "read-member"));
                 }
-                membership(reply).map_err(|error| (error, "read-member"))?
+                reply.into_admin().and_then(membership).map_err(|error| (error, "read-member"))?
             }
         };
-        let Membership { marker, sets } = membership;
-        Ok(Said { epoch, at, description, marker, sets, sets_at: shared.now() })
-    }
-
-    /// Marks one node, or all of a new deployment: these count when all are marked, over the connections over which they were
-    /// described; otherwise all are read again.
-    async fn mark(
-        &self,
-        marks: Vec<(usize, Epoch, String)>,
-        limit: Duration,
-    ) -> Result<(), (usize, BackendError)> {
-        let shared = &self.shared;
-        let mut written = Vec::with_capacity(marks.len());
-        let mut calls: Vec<(usize, Epoch, InFlight)> = Vec::with_capacity(marks.len());
-        for (node, epoch, run_id) in marks {
-            let marker = Marker {
-                run_id,
-                node_id: self.fresh_id().map_err(|error| (node, error))?,
-                max_ttl: shared.members.own_max_ttl(),
-                durability: shared.members.durability(node),
-            };
-            let command = AdminCommand::Mark(marker).into();
-            let mut call = shared.nodes.send_to([node], command, deadline(limit));
-            call.launch().await;
-            calls.push((node, epoch, call));
-        }
-        let mut failed = Ok(());
-        for (node, epoch, mut call) in calls {
-            let marked = answer(&mut call).await.and_then(|reply| {
-                let same = reply.epoch == epoch;
-                marked(reply)?.filter(|_| same).ok_or_else(moved)
-            });
-            match marked {
-                Ok(marker) => written.push((node, epoch, marker)),
-                Err(error) => {
-                    shared.members.doubt(node);
-                    failed = Err((node, for_the_guard(&error)));
-                }
-            }
-        }
-        match &failed {
-            Ok(()) => shared.members.marked(written),
-            Err(_) => written.iter().for_each(|(node, ..)| shared.members.doubt(*node)),
-        }
-        failed
-    }
-
-    fn fresh_id(&self) -> Result<NodeId, BackendError> {
-        let mut random = [0; 16];
-        let filled = self.shared.entropy.fill(&mut random);
-        filled.map_err(|error| BackendError::new(FaultKind::Rejected, Sent::No, error.to_string()))?;
-        Ok(NodeId::from_random(random))
+        let Membership { marker, sets, claims } = membership;
+        Ok(Said { epoch, at, description, marker, sets, sets_at: shared.now(), claims })
     }
 }
 
@@ -269,7 +230,7 @@ impl Drop for Keeper {
     }
 }
 
-async fn answer(call: &mut InFlight) -> Result<Reply, BackendError> {
+pub(super) async fn answer(call: &mut InFlight) -> Result<Reply, BackendError> {
     match call.next().await {
         Some((_, reply)) => reply,
         None => Err(BackendError::timeout()),
@@ -283,17 +244,10 @@ fn described(reply: Reply) -> Result<Description, BackendError> {
     }
 }
 
-fn membership(reply: Reply) -> Result<Membership, BackendError> {
-    match reply.into_admin()? {
+pub(super) fn membership(reply: AdminReply) -> Result<Membership, BackendError> {
+    match reply {
         AdminReply::Member(membership) => Ok(membership),
         _ => Err(BackendError::protocol("not an answer to the reading of a marker")),
-    }
-}
-
-fn marked(reply: Reply) -> Result<Option<Marker>, BackendError> {
-    match reply.into_admin()? {
-        AdminReply::Marked(marker) => Ok(marker),
-        _ => Err(BackendError::protocol("not an answer to the writing of a marker")),
     }
 }
 
@@ -305,14 +259,14 @@ fn announced(reply: Reply) -> Result<Vec<crate::AnnouncedSet>, BackendError> {
 }
 
 /// What is true of one connection is not mixed with what is true of another.
-fn moved() -> BackendError {
+pub(super) fn moved() -> BackendError {
     BackendError::new(FaultKind::Closed, Sent::Maybe, "another run or connection answered than was described")
 }
 
 /// A user who may not read or write the marker is to know for what it is wanted.
-fn for_the_guard(error: &BackendError) -> BackendError {
+pub(super) fn for_the_guard(error: &BackendError) -> BackendError {
     let why = format!(
-        "{} (the restart guard keeps {{redlock}}:member and {{redlock}}:configs on each node; grant the keys, or choose \
+        "{} (the restart guard keeps {{redlock}}:member, {{redlock}}:claims and {{redlock}}:configs on each node; grant the keys, or choose \
          RestartGuard::Off)",
         error.message()
     );

@@ -33,6 +33,8 @@ pub(super) struct Said {
     pub(super) marker: Option<Marker>,
     pub(super) sets: Vec<AnnouncedSet>,
     pub(super) sets_at: Moment,
+    /// The runs that somebody claims for a new deployment.
+    pub(super) claims: Vec<String>,
 }
 
 /// What this process has seen of one run of a node's process.
@@ -53,6 +55,11 @@ struct Run {
 impl Said {
     pub(super) fn run_id(&self) -> Option<String> {
         self.description.run_id.clone()
+    }
+
+    /// Whether somebody is about to declare that this run belongs to a new deployment.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.description.run_id.as_ref().is_some_and(|run_id| self.claims.contains(run_id))
     }
 
     /// The marker, if it is of the present run.

@@ -10,17 +10,15 @@ use super::hold_off::HoldOff;
 use super::known::{Known, Said};
 use super::node_set::{NodeSetConflict, NodeSetPolicy};
 use super::standing::{Blank, Judgement};
-use crate::mutants::{self, Mutant};
 use crate::options::Limits;
 use crate::quorum::Nodes;
 use crate::verify::Verification;
 use crate::{
-    BackendError, Capabilities, Epoch, FaultKind, Marker, Moment, NodeProblem, NodeSet, RestartGuard, Sent,
-    Withheld,
+    BackendError, Capabilities, Epoch, FaultKind, Moment, NodeProblem, NodeSet, RestartGuard, Sent, Withheld,
 };
 
 /// How old what is known of a node whose votes are withheld may be.
-const RE_READ: Duration = Duration::from_millis(200);
+pub(super) const RE_READ: Duration = Duration::from_millis(200);
 
 /// What one client knows of the members of its deployment.
 #[derive(Debug)]
@@ -253,64 +251,6 @@ impl Members {
         }
     }
 
-    /// What is to be written on which nodes: on this one, which counts when it is marked; or on all, which are new. The nodes
-    /// of a new deployment count as being asked from here on.
-    pub(super) fn to_mark(&self, node: usize, now: Moment, limit: Duration) -> Vec<(usize, Epoch, String)> {
-        let mut guard = self.state();
-        let state = &mut *guard;
-        let hold_off = self.hold_off_of(state);
-        let Some(known) = state.known.get(node).filter(|_| self.guards(node)) else { return Vec::new() };
-        let Some(said) = &known.said else { return Vec::new() };
-        match known.judge(self.guard, hold_off, now) {
-            Some(_) if self.is_marked(said) => Vec::new(),
-            Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => {
-                said.run_id().map(|run| (node, said.epoch, run)).into_iter().collect()
-            }
-            Some(Judgement::Blank(by)) if by.may_be_fresh() => self.fresh(state, (node, now, limit)),
-            Some(Judgement::Blank(_)) | None => Vec::new(),
-        }
-    }
-
-    /// All nodes, where all have answered on their present connections, not long ago, and none counts: nobody has ever
-    /// locked anything there that is still held. One that is missing may be in use, together with any of these.
-    fn fresh(
-        &self,
-        state: &mut State,
-        (asker, now, limit): (usize, Moment, Duration),
-    ) -> Vec<(usize, Epoch, String)> {
-        let recent = limit.saturating_mul(4).max(RE_READ);
-        let blank = (0..self.nodes.len()).filter_map(|node| {
-            let known = state.known.get(node).filter(|known| node == asker || !known.asking)?;
-            let said = self.said_now(state, node)?;
-            let recent = now.saturating_since(said.at) <= recent;
-            let judged = known.judge(self.guard, self.hold_off_of(state), now);
-            let blank = matches!(judged, Some(Judgement::Blank(by)) if by.may_be_fresh());
-            (recent && blank).then(|| Some((node, said.epoch, said.run_id()?)))?
-        });
-        let blank: Vec<_> = blank.collect();
-        let quorum = mutants::active(Mutant::QuorumOfBlankNodesIsFresh);
-        let enough = if quorum { self.nodes.quorum().needed() } else { self.nodes.len() };
-        if self.guard != RestartGuard::Member || blank.len() < enough {
-            return Vec::new();
-        }
-        for (node, ..) in &blank {
-            if let Some(known) = state.known.get_mut(*node) {
-                known.asking = true;
-            }
-        }
-        blank
-    }
-
-    /// The node was marked over the connection over which it was described.
-    pub(super) fn marked(&self, marks: Vec<(usize, Epoch, Marker)>) {
-        let mut state = self.state();
-        for (node, epoch, marker) in marks {
-            if let Some(known) = state.known.get_mut(node) {
-                known.marked(epoch, marker);
-            }
-        }
-    }
-
     /// Two nodes that are one server, as far as is known: no majority of such nodes is one.
     pub(crate) fn duplicate(&self) -> Option<NodeProblem> {
         let state = self.state();
@@ -368,7 +308,7 @@ impl Members {
         self.hold_off.of(markers.map(|marker| marker.max_ttl).max())
     }
 
-    fn is_marked(&self, said: &Said) -> bool {
+    pub(super) fn is_marked(&self, said: &Said) -> bool {
         // Without a run there is nothing to bind a marker to.
         let Some(run_id) = &said.description.run_id else { return true };
         said.marker
@@ -380,23 +320,6 @@ impl Members {
     fn is_forbidden(&self, state: &State) -> bool {
         state.problems.iter().any(|problem| matches!(problem, NodeProblem::Duplicate { .. }))
             || state.conflict.is_some() && self.policy == NodeSetPolicy::Refuse
-    }
-
-    /// Whether none of the nodes that have answered is known to be in use.
-    fn may_be_fresh(&self, state: &State, now: Moment) -> bool {
-        let hold_off = self.hold_off_of(state);
-        self.guard == RestartGuard::Member
-            && (0..self.nodes.len()).all(|node| {
-                if !self.guards(node) {
-                    return false;
-                }
-                let known = state.known.get(node).filter(|_| self.said_now(state, node).is_some());
-                match known.and_then(|known| known.judge(self.guard, hold_off, now)) {
-                    Some(Judgement::Blank(by)) => by.may_be_fresh(),
-                    Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => false,
-                    None => true,
-                }
-            })
     }
 
     fn problems(&self, state: &mut State) -> News {

@@ -6,8 +6,10 @@
 
 mod ask;
 mod ballot;
+mod fresh;
 mod hold_off;
 mod known;
+mod mark;
 mod members;
 mod node_set;
 mod policy;

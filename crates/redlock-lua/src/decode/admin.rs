@@ -6,7 +6,7 @@ use redlock_core::{
     AdminCommand, AdminReply, BackendError, Cursor, Description, Durability, FaultKind, Key, Role, ScanPage,
 };
 
-use super::member::{marker, membership, sets};
+use super::member::{claimed, marker, membership, sets};
 use super::{single, unexpected};
 use crate::Value;
 use crate::fault::{classify, replied};
@@ -16,6 +16,7 @@ pub(super) fn decode(command: &AdminCommand, replies: Vec<Value>) -> Result<Admi
         AdminCommand::Describe => describe(replies).map(Box::new).map(AdminReply::Described),
         AdminCommand::Scan(_) => scanned(single(replies)?).map(AdminReply::Scanned),
         AdminCommand::ReadMember => membership(single(replies)?).map(AdminReply::Member),
+        AdminCommand::Claim(_) => claimed(&single(replies)?).map(AdminReply::Claimed),
         AdminCommand::Mark(_) => marker(single(replies)?).map(AdminReply::Marked),
         AdminCommand::Announce(_) => sets(single(replies)?).map(AdminReply::Announced),
         _ => Err(BackendError::unsupported(command.name())),

@@ -9,11 +9,22 @@ use super::unexpected;
 use crate::Value;
 use crate::plan::durability_word;
 
-/// `{marker, sets}`.
+/// `{marker, sets, claims}`.
 pub(super) fn membership(reply: Value) -> Result<Membership, BackendError> {
     let Value::Array(parts) = reply else { return Err(unexpected(&reply)) };
-    let [stands, in_use] = <[Value; 2]>::try_from(parts).map_err(|parts| unexpected(&Value::Array(parts)))?;
-    Ok(Membership::new(marker(stands)?, sets(in_use)?))
+    let [stands, in_use, claimed] =
+        <[Value; 3]>::try_from(parts).map_err(|parts| unexpected(&Value::Array(parts)))?;
+    let Value::Array(claims) = claimed else { return Err(unexpected(&claimed)) };
+    Ok(Membership::new(marker(stands)?, sets(in_use)?).claimed(claims.iter().filter_map(text)))
+}
+
+/// 1 or 0.
+pub(super) fn claimed(reply: &Value) -> Result<bool, BackendError> {
+    match reply {
+        Value::Int(0) => Ok(false),
+        Value::Int(1) => Ok(true),
+        other => Err(unexpected(other)),
+    }
 }
 
 /// `{run, node, max_ttl, durability}`, or nothing. A marker that lacks a part, or has one that cannot be, is none: it says

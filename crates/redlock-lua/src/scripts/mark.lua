@@ -1,4 +1,4 @@
--- Writes the marker of a member. ARGV: run, node, max_ttl, durability.
+-- Writes the marker of a member, which nobody claims any more. ARGV: run, node, max_ttl, durability.
 -- Returns {run, node, max_ttl, durability} as they stand now, or nothing where the server is another run.
 -- A user without INFO is never told a run, and so never comes here.
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
@@ -11,4 +11,5 @@ if not longest or longest < tonumber(ARGV[3]) then
 end
 redis.call('HSETNX', KEYS[1], 'node_id', ARGV[2])
 redis.call('HSET', KEYS[1], 'run_id', run, 'durability', ARGV[4])
+redis.call('DEL', KEYS[2])
 return redis.call('HMGET', KEYS[1], 'run_id', 'node_id', 'max_ttl', 'durability')

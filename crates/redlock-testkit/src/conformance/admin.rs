@@ -57,9 +57,12 @@ fn needs(command: &Command) -> Option<Capabilities> {
         Command::Lock(_) => Some(Capabilities::LOCK),
         Command::Admin(AdminCommand::Scan(_)) => Some(Capabilities::SCAN),
         Command::Admin(AdminCommand::Describe) => Some(Capabilities::DESCRIBE),
-        Command::Admin(AdminCommand::ReadMember | AdminCommand::Mark(_) | AdminCommand::Announce(_)) => {
-            Some(Capabilities::MEMBER)
-        }
+        Command::Admin(
+            AdminCommand::ReadMember
+            | AdminCommand::Claim(_)
+            | AdminCommand::Mark(_)
+            | AdminCommand::Announce(_),
+        ) => Some(Capabilities::MEMBER),
         _ => None,
     }
 }
@@ -71,6 +74,7 @@ fn fits(command: &Command, answer: &Answer) -> bool {
         | (Command::Admin(AdminCommand::Describe), Answer::Admin(AdminReply::Described(_)))
         | (Command::Admin(AdminCommand::ReadMember), Answer::Admin(AdminReply::Member(_)))
         // No run is called so.
+        | (Command::Admin(AdminCommand::Claim(_)), Answer::Admin(AdminReply::Claimed(false)))
         | (Command::Admin(AdminCommand::Mark(_)), Answer::Admin(AdminReply::Marked(None)))
         | (Command::Admin(AdminCommand::Announce(_)), Answer::Admin(AdminReply::Announced(_))) => true,
         _ => false,

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use redlock_core::{
-    AdminCommand, AdminReply, Announce, AnnouncedSet, Capabilities, Durability, Marker, Membership, NodeSet,
-    Ttl,
+    AdminCommand, AdminReply, Announce, AnnouncedSet, Capabilities, Claim, Durability, Marker, Membership,
+    NodeSet, Ttl,
 };
 
 use super::admin::{claimed, describe};
 use super::bench::{Bench, SHORT, Stop, checks, ensure, same, ttl};
 
 checks!("member":
+    a_claim_is_read_until_it_is_given_up_or_the_node_is_marked,
     a_marker_of_another_run_is_not_written,
     a_marker_is_read_as_it_was_written,
     a_marker_keeps_its_identity_and_its_longest_ttl,
@@ -52,6 +53,27 @@ async fn a_marker_keeps_its_identity_and_its_longest_ttl(bench: &Bench<'_>) -> R
     Ok(())
 }
 
+async fn a_claim_is_read_until_it_is_given_up_or_the_node_is_marked(bench: &Bench<'_>) -> Result<(), Stop> {
+    claimed(bench, Capabilities::MEMBER)?;
+    let marker = marker(bench, Ttl::SECOND).await?;
+    let [one, other] = [bench.node_id(), bench.node_id()].map(|id| Claim::new(&marker.run_id, id));
+    let stranger = Claim::new("another", bench.node_id());
+    same("a claim of another run", &claim(bench, stranger).await?, &false)?;
+    if read(bench).await?.marker.is_none_or(|before| before.run_id != marker.run_id) {
+        for claimed in [&one, &other] {
+            same("a claim", &claim(bench, claimed.clone()).await?, &true)?;
+        }
+        claim(bench, one.clone().given_up()).await?;
+        same("what is claimed", &read(bench).await?.claims, &vec![marker.run_id.clone()])?;
+        claim(bench, other.given_up()).await?;
+        same("what is claimed", &read(bench).await?.claims, &Vec::new())?;
+        same("a claim", &claim(bench, one.clone()).await?, &true)?;
+    }
+    mark(bench, marker).await?;
+    same("what is claimed of a marked run", &read(bench).await?.claims, &Vec::new())?;
+    same("a claim of a marked run", &claim(bench, one).await?, &false)
+}
+
 async fn an_announced_set_is_told_to_others_until_its_time_is_over(bench: &Bench<'_>) -> Result<(), Stop> {
     claimed(bench, Capabilities::MEMBER)?;
     let set = NodeSet::new([bench.node_id()], QUORUM);
@@ -91,6 +113,13 @@ async fn mark(bench: &Bench<'_>, marker: Marker) -> Result<Option<Marker>, Stop>
     match bench.admin(AdminCommand::Mark(marker)).await? {
         AdminReply::Marked(marker) => Ok(marker),
         other => Err(Stop::Fail(format!("marking gave {other:?}"))),
+    }
+}
+
+async fn claim(bench: &Bench<'_>, claim: Claim) -> Result<bool, Stop> {
+    match bench.admin(AdminCommand::Claim(claim)).await? {
+        AdminReply::Claimed(noted) => Ok(noted),
+        other => Err(Stop::Fail(format!("claiming gave {other:?}"))),
     }
 }
 

@@ -61,7 +61,7 @@ async fn without_a_plan_it_answers_at_once() {
     let start = Instant::now();
     assert!(matches!(run(&link, acquire("a")).await.map(Reply::into_lock), Ok(Ok(LockReply::Granted(_)))));
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(link.timeline(), "0ns #0 acquire: answered Lock(Granted(Grant))");
+    assert_eq!(link.timeline(), "0ns #0 acquire: answered Lock(Granted(Grant { fence: None }))");
 }
 
 #[tokio::test(start_paused = true)]
