@@ -1,6 +1,9 @@
 //! A table of a SQLite database as a redlock node, for the processes of one host: one transaction for each command.
 //!
-//! The steps and the worker are those of the store of files that `docs/backends.md` builds.
+//! The steps and the worker are those of the store of files that `docs/backends.md` builds. Beside it, what has nothing to do with
+//! nodes: a table of data that compares fencing tokens.
+
+mod fenced;
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -13,6 +16,8 @@ use redlock_core::{
 };
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::time::Instant;
+
+pub use fenced::FencedTable;
 
 /// How long a command waits for another process's transaction; then it fails, unsent.
 const BUSY: Duration = Duration::from_secs(2);

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redlock_core::{Backend, Key, async_trait};
-use redlock_testkit::conformance::{Harness, Plant, Verdict, assert_lock_family};
+use redlock_testkit::conformance::{self, Harness, Plant, Verdict, assert_lock_family};
 use rusqlite::{Connection, params};
-use sqlite_backend::SqliteStore;
+use sqlite_backend::{FencedTable, SqliteStore};
 
 struct OnDatabase {
     path: PathBuf,
@@ -80,4 +80,14 @@ async fn it_conforms_and_no_check_is_skipped_but_of_what_it_does_not_claim() {
     let beside =
         |verdict: &Verdict| matches!(verdict, Verdict::Skipped(why) if !why.contains("does not claim"));
     assert!(!report.checks().any(|(_, verdict)| beside(verdict)), "{report}");
+}
+
+/// hazard: 25, 28
+#[tokio::test]
+async fn the_table_of_data_refuses_older_tokens() {
+    let path = std::env::temp_dir().join(format!("redlock-fenced-{}.db", std::process::id()));
+    let report = conformance::fenced_store(&FencedTable::open(&path).unwrap()).await;
+    let reopened = conformance::fenced_store(&FencedTable::open(&path).unwrap()).await;
+    fs::remove_file(&path).unwrap();
+    report.and(reopened).unwrap();
 }

@@ -32,11 +32,15 @@ pub enum Mutant {
     NoSecondRound,
     /// A counter is raised also where the lock is another's by now.
     LiftWithoutOwner,
+    /// Nothing is allowed for clocks that run at different rates, whatever the drift factor.
+    NoDrift,
+    /// A release that a node has not confirmed is not repeated.
+    ReleasesSentOnce,
 }
 
 impl Mutant {
-    /// Those of the protocol among nodes that keep their data.
-    pub const ALL: [Self; 9] = [
+    /// All of them.
+    pub const ALL: [Self; 15] = [
         Self::TokenKeptOverAttempts,
         Self::RollBackOnlyYes,
         Self::ValidityFromTheEnd,
@@ -44,20 +48,15 @@ impl Mutant {
         Self::ExtensionShortens,
         Self::AcknowledgementsAdded,
         Self::LostComesBack,
-        Self::NoSecondRound,
-        Self::LiftWithoutOwner,
-    ];
-
-    /// Those of the restart guard, which take nodes that forget.
-    pub const OF_THE_GUARD: [Self; 4] = [
         Self::ForgetfulNodesCount,
         Self::ObservedRestartsOnly,
         Self::QuorumOfBlankNodesIsFresh,
         Self::ExtensionCountsForgetful,
+        Self::NoSecondRound,
+        Self::LiftWithoutOwner,
+        Self::NoDrift,
+        Self::ReleasesSentOnce,
     ];
-
-    /// Those that only fenced locks suffer from.
-    pub const OF_FENCING: [Self; 2] = [Self::NoSecondRound, Self::LiftWithoutOwner];
 
     /// The name on a command line.
     pub fn name(self) -> &'static str {
@@ -75,6 +74,8 @@ impl Mutant {
             Self::ExtensionCountsForgetful => "extension-counts-forgetful",
             Self::NoSecondRound => "no-second-round",
             Self::LiftWithoutOwner => "lift-without-owner",
+            Self::NoDrift => "no-drift",
+            Self::ReleasesSentOnce => "releases-sent-once",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::mutants::{self, Mutant};
 use crate::{Moment, Ttl};
 
 /// The allowance for clocks that run at different speeds: `factor · ttl + 2 ms`.
@@ -45,6 +46,9 @@ impl Drift {
 
     /// The allowance for a lease of `ttl`, rounded up.
     pub fn of(self, ttl: Ttl) -> Duration {
+        if mutants::active(Mutant::NoDrift) {
+            return Self::FIXED;
+        }
         let nanos = ttl.as_duration().as_nanos().saturating_mul(u128::from(self.parts_per_million));
         let share = u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX);
         Duration::from_nanos(share).saturating_add(Self::FIXED)

@@ -46,12 +46,16 @@ impl Shared {
 
     /// Asks every node that can describe itself, and waits for the answers.
     pub(crate) async fn ask_all(self: &Arc<Self>, limit: Duration) {
-        let mut news = self.members.subscribe();
+        let mut heard = self.members.news.listen();
         for node in 0..self.nodes.len() {
             self.ask(node, limit);
         }
         // A question and the two writes that may follow it each take their limit.
-        let answered = async { while self.members.is_asking() && news.changed().await.is_ok() {} };
+        let answered = async {
+            while self.members.is_asking() {
+                self.members.news.rung_since(&mut heard).await;
+            }
+        };
         let _ = timeout(limit.saturating_mul(4), answered).await;
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 
+use super::bell::Heard;
 use super::members::Worth;
 use crate::mutants::{self, Mutant};
 use crate::quorum::{InFlight, Vote};
@@ -39,7 +39,7 @@ struct Parked {
 
 #[derive(Debug)]
 struct Wait {
-    news: watch::Receiver<()>,
+    heard: Heard,
     /// Each question has a limit; this ends a wait for one that its runtime has dropped.
     until: Pin<Box<Sleep>>,
 }
@@ -94,8 +94,8 @@ impl Ballot {
                 return Some(Vote::Yes);
             }
             // Before it is looked at again, so that no news is missed.
-            let news = self.shared.members.subscribe();
-            self.wait = Some(Wait { news, until: Box::pin(sleep(self.limit.saturating_mul(4))) });
+            let heard = self.shared.members.news.listen();
+            self.wait = Some(Wait { heard, until: Box::pin(sleep(self.limit.saturating_mul(4))) });
         }
         let mut parked = Parked { node, epoch, at, asked: false };
         let vote = self.vote(&mut parked, open);
@@ -128,9 +128,9 @@ impl Ballot {
     /// Waits until something is known that was not; says whether it is too late for that.
     async fn news(&mut self) -> bool {
         let Some(wait) = &mut self.wait else { return true };
-        let mut changed = pin!(wait.news.changed());
+        let mut rung = pin!(self.shared.members.news.rung_since(&mut wait.heard));
         poll_fn(|context| {
-            if changed.as_mut().poll(context).is_ready() {
+            if rung.as_mut().poll(context).is_ready() {
                 return Poll::Ready(false);
             }
             wait.until.as_mut().poll(context).map(|()| true)

@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::bell::Bell;
 use super::hold_off::HoldOff;
 use super::known::{Known, Said};
 use super::node_set::{NodeSetConflict, NodeSetPolicy};
@@ -28,7 +28,7 @@ pub(crate) struct Members {
     hold_off: HoldOff,
     pub(super) nodes: Nodes,
     state: Mutex<State>,
-    news: watch::Sender<()>,
+    pub(super) news: Bell,
     /// Ends what runs in the background.
     pub(super) over: CancellationToken,
 }
@@ -81,7 +81,7 @@ impl Members {
             hold_off: HoldOff::new(limits),
             nodes: nodes.clone(),
             state: Mutex::new(state),
-            news: watch::Sender::new(()),
+            news: Bell::default(),
             over: CancellationToken::new(),
         }
     }
@@ -226,7 +226,7 @@ impl Members {
             }
             _ => {}
         }
-        self.news.send_replace(());
+        self.news.ring();
         news
     }
 
@@ -275,10 +275,6 @@ impl Members {
     /// Ends what runs in the background.
     pub(crate) fn close(&self) {
         self.over.cancel();
-    }
-
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
     }
 
     pub(super) fn hold_off(&self) -> Duration {

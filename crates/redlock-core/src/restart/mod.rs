@@ -6,6 +6,7 @@
 
 mod ask;
 mod ballot;
+mod bell;
 mod fresh;
 mod hold_off;
 mod known;

@@ -24,6 +24,7 @@ use queue::{Debt, Verdict};
 pub(crate) use trace::{Trace, Traces};
 
 use crate::lease::Claim;
+use crate::mutants::{self, Mutant};
 use crate::quorum::InFlight;
 use crate::shared::{Shared, deadline};
 use crate::{BackendError, Event, Reply};
@@ -98,6 +99,7 @@ pub(crate) fn answered(
 fn keep(shared: &Shared, node: usize, debt: Debt, verdict: Verdict) -> bool {
     match verdict {
         Verdict::Confirmed => false,
+        _ if mutants::active(Mutant::ReleasesSentOnce) => false,
         // What may still come of the network is not waited for in a shutdown.
         Verdict::Again if shared.closed.is_cancelled() => false,
         Verdict::Again | Verdict::AfterAcquire | Verdict::Retry => {

@@ -53,6 +53,11 @@ impl Belief {
         self.end(now, Phase::GivenUp);
     }
 
+    /// Whether the guard was heard to say that it holds, and nothing else since.
+    pub(super) fn is_held(&self) -> bool {
+        self.phase == Phase::Held
+    }
+
     pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
         self.spans.iter().copied().filter(|span| span.from < span.until)
     }

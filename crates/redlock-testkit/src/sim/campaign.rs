@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Counters, Outcome, Settings, run};
+use super::{Checker, Counters, Outcome, Settings, run};
 
 /// Which seeds to run.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +16,8 @@ pub struct Campaign {
     pub count: u64,
     /// On how many threads. What comes of a seed does not depend on it.
     pub threads: usize,
-    /// Whether to stop at the first seed that fails.
-    pub stop_at_failure: bool,
+    /// Whether to stop at the first seed in which that checker finds something.
+    pub stop_at: Option<Checker>,
 }
 
 /// What came of them.
@@ -26,8 +26,10 @@ pub struct Campaign {
 pub struct Summary {
     /// How many seeds were run.
     pub schedules: u64,
-    /// The first seeds that failed, in their order; where the campaign stops at a failure, the first is the lowest of all.
+    /// The first seeds that failed, in their order.
     pub failures: Vec<Outcome>,
+    /// The lowest seed in which the checker found something at which the campaign was to stop.
+    pub caught: Option<Outcome>,
     /// How many failed.
     pub failed: u64,
     /// The rare states that were met.
@@ -48,6 +50,7 @@ const FAILURES_KEPT: usize = 20;
 #[derive(Default)]
 struct Tally {
     failures: Vec<Outcome>,
+    caught: Option<Outcome>,
     failed: u64,
     counters: Counters,
     clients: Vec<u32>,
@@ -80,9 +83,11 @@ fn work(campaign: &Campaign, next: &AtomicU64, end: &AtomicU64, progress: impl F
             return tally;
         }
         let outcome = run(campaign.first.wrapping_add(number), &Settings::default());
-        if campaign.stop_at_failure && !outcome.violations.is_empty() {
-            // Lower seeds that other threads have begun still end: the lowest failure is the same in every run.
+        let found = |checker| outcome.violations.iter().any(|violation| Some(violation.checker) == checker);
+        if campaign.stop_at.is_some() && found(campaign.stop_at) {
+            // Lower seeds that other threads have begun still end: the lowest is the same in every run.
             end.fetch_min(number.saturating_add(1), Ordering::Relaxed);
+            tally.catch(outcome.clone());
         }
         tally.add(outcome);
         progress(number.saturating_add(1));
@@ -103,7 +108,16 @@ impl Tally {
         }
     }
 
+    fn catch(&mut self, outcome: Outcome) {
+        if self.caught.as_ref().is_none_or(|caught| outcome.seed < caught.seed) {
+            self.caught = Some(outcome);
+        }
+    }
+
     fn merge(&mut self, other: Self) {
+        if let Some(caught) = other.caught {
+            self.catch(caught);
+        }
         self.failed = self.failed.saturating_add(other.failed);
         self.failures.extend(other.failures);
         self.counters.merge(&other.counters);
@@ -118,6 +132,7 @@ impl Tally {
         Summary {
             schedules: u64::try_from(self.clients.len()).unwrap_or(u64::MAX),
             failures: self.failures,
+            caught: self.caught,
             failed: self.failed,
             counters: self.counters,
             clients: median(self.clients),

@@ -1,9 +1,11 @@
 //! Breaks nodes, and ways to them, for a while.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
+use super::journal::name;
 use super::rare::Rare;
 use super::schedule::{Break, BreakKind};
 use super::world::{Link, World};
@@ -23,16 +25,31 @@ pub(super) async fn run(world: Arc<World>, breaks: Vec<Break>) {
     }
 }
 
+/// Stops a client's process again and again.
+pub(super) async fn stop(world: Arc<World>, client: usize, times: Vec<(Duration, Duration)>) {
+    let Some(process) = world.clients.get(client).map(|client| Arc::clone(&client.process)) else { return };
+    for (after, lasts) in times {
+        sleep(after).await;
+        world.journal.fault();
+        world.journal.note(&name(client), || format!("is stopped for {lasts:?}"));
+        process.stop(world.journal.now());
+        sleep(lasts).await;
+        world.journal.note(&name(client), || "goes on".to_owned());
+        world.journal.goes_on(client);
+        process.go_on(world.journal.now());
+    }
+}
+
 async fn one(world: Arc<World>, each: Break) {
     let links: Vec<_> = links(&world, each).collect();
     world.journal.fault();
     world.journal.note(&subject(each), || format!("{:?} for {:?}", each.kind, each.lasts));
-    if each.kind == BreakKind::Forget {
-        return forget(&world, each.node, &links);
+    if forgets(each.kind) {
+        return forget(&world, each, &links);
     }
     world.journal.count(Rare::NodeCrash);
     let held: Vec<_> = links.iter().filter_map(|link| begin(link, each.kind)).collect();
-    tokio::time::sleep(each.lasts).await;
+    sleep(each.lasts).await;
     world.journal.note(&subject(each), || format!("{:?} ends", each.kind));
     end(&world, each, &held);
 }
@@ -52,7 +69,7 @@ fn begin(link: &Link, kind: BreakKind) -> Option<Connection> {
             connection.hold();
             return Some(connection);
         }
-        BreakKind::Forget => {}
+        BreakKind::Forget | BreakKind::Restart | BreakKind::FailOver | BreakKind::Flush => {}
     }
     None
 }
@@ -67,11 +84,29 @@ fn end(world: &World, each: Break, held: &[Connection]) {
     }
 }
 
-fn forget(world: &World, node: usize, links: &[Link]) {
-    if !world.forget(node) {
-        return;
+fn forgets(kind: BreakKind) -> bool {
+    match kind {
+        BreakKind::Forget | BreakKind::Restart | BreakKind::FailOver | BreakKind::Flush => true,
+        BreakKind::Refuse | BreakKind::BlackHole | BreakKind::Stop => false,
     }
-    world.journal.count(Rare::Restart);
+}
+
+fn forget(world: &World, each: Break, links: &[Link]) {
+    let Some(node) = world.nodes.get(each.node) else { return };
+    let rare = match each.kind {
+        BreakKind::Restart if node.durable => Rare::DurableRestart,
+        BreakKind::Restart => Rare::Amnesia,
+        BreakKind::FailOver => Rare::FailOver,
+        _ if !world.is_dispensable(each.node) => return,
+        BreakKind::Flush => Rare::Flush,
+        _ => Rare::Restart,
+    };
+    world.journal.count(rare);
+    match each.kind {
+        BreakKind::Flush => return node.memory.flush(),
+        BreakKind::FailOver => node.memory.fail_over(),
+        _ => node.memory.restart(),
+    }
     for link in links {
         link.refuse();
         link.restore();

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redlock_core::{Key, KeyState};
 use tokio::time::sleep;
 
 use super::check::Checker;
@@ -27,10 +28,19 @@ pub(super) fn heal(world: &World) {
 pub(super) async fn run_out(world: &World) {
     let times = world.times;
     // The longest extension asks for twice the ttl; a command may land late; a leaked guard goes on for a while.
-    let longest = times.ttl.saturating_mul(2).saturating_add(times.slowest).saturating_add(times.max_hold);
-    sleep(longest.saturating_add(times.node_timeout).saturating_add(MARGIN)).await;
-    for node in world.nodes.iter().filter(|node| !node.is_empty()) {
-        world.journal.violation(Checker::Leftovers, format!("{node:?} still has {} keys", node.len()));
+    let longest = times.max_ttl().saturating_add(times.slowest).saturating_add(times.max_hold);
+    let longest = longest.saturating_add(times.node_timeout);
+    // By the slowest clock that a schedule has. A node that forgot counts after a hold-off, under a new name. A quarter of one
+    // later every client knows it, and then the set of nodes that it had announced under the old name runs out in another.
+    let hold_off = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    let again = hold_off.saturating_mul(5) / 2;
+    sleep(longest.saturating_add(longest / 2).max(again).saturating_add(MARGIN)).await;
+    for node in &world.nodes {
+        let memory = &node.memory;
+        let stands = |resource: &&String| memory.peek(&Key::new(resource.as_str())) != KeyState::Free;
+        for resource in world.resources.iter().filter(stands) {
+            world.journal.violation(Checker::Leftovers, format!("{memory:?} still has {resource}"));
+        }
     }
 }
 
@@ -57,7 +67,9 @@ pub(super) async fn contend(world: &Arc<World>) {
 
 async fn contender(world: Arc<World>, number: usize, resource: String) -> bool {
     let Some(client) = world.clients.get(number) else { return false };
-    let acquisition = client.redlock.acquire(resource).deadline(millis(2_000));
+    // Of a promoted replica each client asks that it has seen it for a hold-off itself.
+    let hold_off = if world.deployment.forgets() { world.deployment.hold_off } else { Duration::ZERO };
+    let acquisition = client.redlock.acquire(resource).deadline(millis(2_000).saturating_add(hold_off));
     let policy = redlock_core::RetryPolicy { retries: None, delay: millis(10), jitter: millis(10) };
     match acquisition.retry(policy).await {
         Ok(guard) => {
@@ -65,6 +77,9 @@ async fn contender(world: Arc<World>, number: usize, resource: String) -> bool {
             guard.release().await;
             true
         }
-        Err(_) => false,
+        Err(error) => {
+            world.journal.note(&name(number), || format!("has not got it at last: {error}"));
+            false
+        }
     }
 }

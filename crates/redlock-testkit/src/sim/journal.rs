@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redlock_core::{LockGuard, LockSignal, LockValue, LossReason, Moment};
+use redlock_core::{FencingToken, LockGuard, LockSignal, LockValue, LossReason, Moment};
 use tokio::time::Instant;
 
 use super::belief::Belief;
 use super::check::{Checker, Violation, leftovers, sticky::Sticky};
+use super::clocks::RunningClock;
+use super::process::Process;
 use super::rare::{Counters, Rare};
 
 /// Cheap to clone; clones write into the same history.
@@ -15,7 +17,17 @@ use super::rare::{Counters, Rare};
 pub(super) struct Journal {
     origin: Instant,
     tells: bool,
+    hosts: Arc<[Host]>,
     history: Arc<Mutex<History>>,
+}
+
+/// What a client runs on.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) clock: RunningClock,
+    pub(super) process: Arc<Process>,
+    /// How late a timer of the longest lease may be by that clock: the runtime's own goes by true time.
+    pub(super) lateness: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +54,12 @@ pub(super) struct LeaseRecord {
     pub(super) client: usize,
     pub(super) resources: Vec<String>,
     pub(super) value: LockValue,
+    pub(super) token: Option<FencingToken>,
     pub(super) won_at: Duration,
     pub(super) belief: Belief,
     pub(super) sticky: Sticky,
     pub(super) fate: Fate,
+    signal: LockSignal,
 }
 
 /// What a client did with a lease in the end.
@@ -58,8 +72,12 @@ pub(super) enum Fate {
 }
 
 impl Journal {
-    pub(super) fn new(tells: bool) -> Self {
-        Self { origin: Instant::now(), tells, history: Arc::default() }
+    pub(super) fn new(tells: bool, hosts: Vec<Host>) -> Self {
+        Self { origin: Instant::now(), tells, hosts: hosts.into(), history: Arc::default() }
+    }
+
+    pub(super) fn host(&self, client: usize) -> Option<&Host> {
+        self.hosts.get(client)
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -99,20 +117,24 @@ impl Journal {
     }
 
     /// A client has won a lock, or taken it over.
-    pub(super) fn won(&self, client: usize, guard: &LockGuard) -> usize {
-        let (now, until) = (self.now(), since_start(guard.expiration()));
+    pub(super) fn won(&self, client: usize, guard: &LockGuard, token: Option<FencingToken>) -> usize {
+        let (now, until) = (self.now(), self.true_time(client, guard.expiration()));
         let value = LockValue::from_bytes(guard.identifier());
         self.note(&name(client), || {
-            format!("holds {} as {} until {until:?}", guard.resources().join("+"), leftovers::short(&value))
+            let fenced = token.map(|token| format!(" with token {token}")).unwrap_or_default();
+            let (held, value) = (guard.resources().join("+"), leftovers::short(&value));
+            format!("holds {held} as {value}{fenced} until {until:?}")
         });
         let record = LeaseRecord {
             client,
             resources: guard.resources().to_vec(),
             value,
+            token,
             won_at: now,
             belief: Belief::new(now, until),
             sticky: Sticky::new(until),
             fate: Fate::Kept,
+            signal: guard.signal(),
         };
         let mut history = self.history();
         history.leases.push(record);
@@ -121,7 +143,8 @@ impl Journal {
 
     /// Asks the guard what its holder may believe. Never under the history's lock: the answer may be an event.
     pub(super) fn sample(&self, lease: usize, signal: &LockSignal) -> bool {
-        let (valid, until, now) = (signal.check().is_ok(), since_start(signal.expiration()), self.now());
+        let (valid, now) = (signal.check().is_ok(), self.now());
+        let until = self.true_time(self.client_of(lease), signal.expiration());
         let wrong = self.with(lease, |record| {
             if valid {
                 record.belief.valid(now, until);
@@ -137,11 +160,31 @@ impl Journal {
     /// `lost()` was ready.
     pub(super) fn heard(&self, lease: usize, signal: &LockSignal, reason: LossReason) {
         self.sample(lease, signal);
-        let now = self.now();
-        let wrong = self.with(lease, |record| record.sticky.heard(now));
-        let who = self.history().leases.get(lease).map(|record| name(record.client));
-        self.note(&who.unwrap_or_default(), || format!("is told that lease {lease} is lost: {reason}"));
+        if reason == LossReason::Forgotten {
+            self.count(Rare::Forgotten);
+        }
+        let (now, client) = (self.now(), self.client_of(lease));
+        let wrong = self.with(lease, |record| {
+            let due = self.due(record.client, record.sticky.valid_until(), now);
+            record.sticky.heard(now, due)
+        });
+        self.note(&name(client), || format!("is told that lease {lease} is lost: {reason}"));
         self.blame(wrong.flatten());
+    }
+
+    /// The client's process goes on, and asks each of its guards before it does anything else.
+    pub(super) fn goes_on(&self, client: usize) {
+        let held: Vec<_> = {
+            let history = self.history();
+            let mine = history.leases.iter().enumerate().filter(|(_, lease)| lease.client == client);
+            let believed = mine.filter(|(_, lease)| lease.belief.is_held());
+            believed.map(|(number, lease)| (number, lease.signal.clone())).collect()
+        };
+        for (lease, signal) in held {
+            if !self.sample(lease, &signal) {
+                self.count(Rare::SleptThrough);
+            }
+        }
     }
 
     /// From now on the holder works no more under this lease.
@@ -165,11 +208,34 @@ impl Journal {
     /// The schedule is over: whoever has not heard of a loss never will.
     pub(super) fn close(&self) {
         let now = self.now();
-        let wrong: Vec<_> =
-            self.history().leases.iter().filter_map(|record| record.sticky.end(now)).collect();
+        let wrong: Vec<_> = self
+            .history()
+            .leases
+            .iter()
+            .filter_map(|record| {
+                record.sticky.end(now, self.due(record.client, record.sticky.valid_until(), now))
+            })
+            .collect();
         for wrong in wrong {
             self.violation(Checker::Sticky, wrong);
         }
+    }
+
+    fn client_of(&self, lease: usize) -> usize {
+        self.with(lease, |record| record.client).unwrap_or(usize::MAX)
+    }
+
+    /// When, since the schedule's start, that client's clock comes to that moment.
+    fn true_time(&self, client: usize, moment: Moment) -> Duration {
+        self.host(client).map_or(Duration::MAX, |host| host.clock.true_time(moment))
+    }
+
+    /// When a client must have been told of a loss: at the end of the validity, or when its process goes on.
+    fn due(&self, client: usize, valid_until: Duration, now: Duration) -> Duration {
+        let Some(host) = self.host(client) else { return Duration::MAX };
+        let stops = host.process.stops();
+        let awake = stops.into_iter().map(|(_, until)| until).filter(|until| *until <= now).max();
+        valid_until.saturating_add(host.lateness).max(awake.unwrap_or_default())
     }
 
     fn with<T>(&self, lease: usize, change: impl FnOnce(&mut LeaseRecord) -> T) -> Option<T> {
@@ -181,11 +247,6 @@ impl Journal {
             self.violation(Checker::Sticky, wrong);
         }
     }
-}
-
-/// Clocks and journal begin at the same moment of virtual time.
-fn since_start(moment: Moment) -> Duration {
-    moment.saturating_since(Moment::ORIGIN)
 }
 
 pub(super) fn name(client: usize) -> String {

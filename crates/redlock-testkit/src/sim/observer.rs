@@ -16,9 +16,19 @@ impl Observer for Listener {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::AttemptLost { resources, error, .. } => self.attempt_lost(resources, error),
+            Event::Acquired { rounds: 2, .. } => self.journal.count(Rare::SecondRound),
             Event::Failed { error: AcquireError::Deadline { .. }, .. } => {
                 self.journal.count(Rare::DeadlineHit);
             }
+            Event::VotesWithheld { withheld, .. } => {
+                self.journal.count(Rare::Withheld);
+                self.note(|| withheld.to_string());
+            }
+            Event::VotesCount { node, .. } => {
+                self.journal.count(Rare::CountsAgain);
+                self.note(|| format!("{node} counts again"));
+            }
+            Event::NodeSetConflict { conflict, .. } => self.note(|| conflict.to_string()),
             Event::ExtensionFailed { error, .. } => {
                 self.journal.count(Rare::ExtensionNotConfirmed);
                 self.note(|| error.to_string());

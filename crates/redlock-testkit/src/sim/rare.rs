@@ -35,11 +35,31 @@ pub enum Rare {
     MultiRefusal,
     /// A guard was leaked by a client that lives on.
     Leak,
+    /// The nodes had to be brought to one fencing token.
+    SecondRound,
+    /// A store refused the write of a holder that others had followed.
+    LateWriteRefused,
+    /// A process that was stopped went on when its lease was over.
+    SleptThrough,
+    /// A node restarted and had forgotten what somebody may have held.
+    Amnesia,
+    /// A durable node restarted.
+    DurableRestart,
+    /// A replica took a node's place.
+    FailOver,
+    /// A node's keys were deleted, and its process stayed.
+    Flush,
+    /// A client withheld the votes of a node.
+    Withheld,
+    /// The votes of a node that was withheld count again.
+    CountsAgain,
+    /// A holder was told that too many of its nodes had forgotten its lock.
+    Forgotten,
 }
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 26] = [
         Self::LateGrantAfterWin,
         Self::LateGrantAfterLoss,
         Self::ExtensionNotConfirmed,
@@ -56,6 +76,16 @@ impl Rare {
         Self::DeadlineHit,
         Self::MultiRefusal,
         Self::Leak,
+        Self::SecondRound,
+        Self::LateWriteRefused,
+        Self::SleptThrough,
+        Self::Amnesia,
+        Self::DurableRestart,
+        Self::FailOver,
+        Self::Flush,
+        Self::Withheld,
+        Self::CountsAgain,
+        Self::Forgotten,
     ];
 
     /// The name in a summary.
@@ -77,6 +107,16 @@ impl Rare {
             Self::DeadlineHit => "deadline hits",
             Self::MultiRefusal => "multi-resource refusals",
             Self::Leak => "leaked guards",
+            Self::SecondRound => "second rounds of fencing",
+            Self::LateWriteRefused => "late writes refused",
+            Self::SleptThrough => "leases slept through",
+            Self::Amnesia => "restarts that forgot",
+            Self::DurableRestart => "durable restarts",
+            Self::FailOver => "replicas promoted",
+            Self::Flush => "nodes emptied",
+            Self::Withheld => "votes withheld",
+            Self::CountsAgain => "votes counted again",
+            Self::Forgotten => "locks that too many nodes forgot",
         }
     }
 }

@@ -15,10 +15,21 @@ fn three_hundred_schedules_hold() {
     }
 }
 
+/// The nodes of these schedules forget what clients hold: without the guard it must show.
+/// hazard: 13
+#[test]
+fn without_the_restart_guard_the_same_schedules_do_not_hold() {
+    let settings = Settings { restart_guard: Some(RestartGuard::Off), ..Settings::default() };
+    let violated = (0..300).filter(|seed| {
+        run(*seed, &settings).violations.iter().any(|found| found.checker == Checker::Exclusion)
+    });
+    assert!(violated.count() > 0);
+}
+
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..100 {
-        let told = || run(seed, &Settings { timeline: true }).timeline;
+        let told = || run(seed, &Settings { timeline: true, ..Settings::default() }).timeline;
         let (first, second) = (told(), told());
         assert!(!first.is_empty());
         let other = first.iter().zip(&second).find(|(one, other)| one != other);
@@ -29,7 +40,8 @@ fn a_seed_replays_exactly() {
 #[test]
 fn telling_a_schedule_does_not_change_it() {
     for seed in 0..40 {
-        let (told, untold) = (run(seed, &Settings { timeline: true }), run(seed, &Settings::default()));
+        let (told, untold) =
+            (run(seed, &Settings { timeline: true, ..Settings::default() }), run(seed, &Settings::default()));
         assert_eq!(
             (told.counters, told.operations, told.faults),
             (untold.counters, untold.operations, untold.faults)

@@ -5,16 +5,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redlock_core::{
-    ConfigError, Holder, Key, KeyFormat, KeyState, LockGuard, LockTicket, Redlock, RestartGuard,
-    SeededEntropy, TokioClock,
+    AdminCommand, AdminReply, Backend, ConfigError, FencingToken, Holder, Key, KeyFormat, KeyState,
+    LockGuard, LockTicket, Marker, NodeId, Redlock, Reply, SeededEntropy, Ttl,
 };
 use redlock_memory::MemoryNode;
+use tokio::time::{Instant, sleep};
 
-use super::check::{Checker, progress::Call};
-use super::journal::{Journal, name};
+use super::check::Checker;
+use super::check::progress::{Call, Rounds};
+use super::clocks::{Rate, RunningClock, SetClock};
+use super::journal::{Host, Journal, name};
 use super::observer::Listener;
+use super::process::{Port, Process};
 use super::rare::Rare;
-use super::schedule::{ClientPlan, Schedule, Times};
+use super::schedule::{ClientPlan, ClockPlan, Clocks, Deployment, NodePlan, Schedule, Start, Times};
+use super::store::{Store, Written};
 use crate::{Faults, FaultyLink};
 
 pub(super) type Link = FaultyLink<MemoryNode>;
@@ -22,8 +27,11 @@ pub(super) type Link = FaultyLink<MemoryNode>;
 pub(super) struct World {
     pub(super) journal: Journal,
     pub(super) times: Times,
+    pub(super) deployment: Deployment,
     pub(super) resources: Vec<String>,
-    pub(super) nodes: Vec<MemoryNode>,
+    pub(super) nodes: Vec<Node>,
+    /// What the locks protect.
+    pub(super) store: Store,
     pub(super) clients: Vec<Client>,
     /// Locks on their way from one client to another.
     tickets: Mutex<Vec<LockTicket>>,
@@ -31,30 +39,47 @@ pub(super) struct World {
     attic: Mutex<Vec<LockGuard>>,
 }
 
+pub(super) struct Node {
+    pub(super) memory: MemoryNode,
+    pub(super) durable: bool,
+    rate: Rate,
+}
+
 pub(super) struct Client {
     pub(super) redlock: Redlock,
+    pub(super) process: Arc<Process>,
     pub(super) links: Vec<Link>,
+    pub(super) fenced: bool,
     crashed: AtomicBool,
 }
 
 impl World {
-    pub(super) fn new(schedule: &mut Schedule, tells: bool) -> Result<Self, ConfigError> {
-        let clock = TokioClock::new();
-        let nodes = (0..schedule.nodes).map(|node| {
-            let builder = MemoryNode::builder(format!("n{node}")).clock(Arc::new(clock));
-            builder.unix_time(Duration::from_secs(1_700_000_000)).build()
-        });
+    pub(super) async fn new(schedule: &mut Schedule, tells: bool) -> Result<Self, ConfigError> {
+        let (times, deployment) = (schedule.times, schedule.deployment);
+        let age = if deployment.start == Start::Old { deployment.hold_off } else { Duration::ZERO };
+        let nodes = schedule.nodes.iter().enumerate().map(|(number, plan)| Node::new(number, plan, age));
         let nodes: Vec<_> = nodes.collect();
-        let journal = Journal::new(tells);
-        let times = schedule.times;
+        sleep(age).await;
+        for (number, node) in nodes.iter().enumerate() {
+            match deployment.start {
+                Start::InUseButOne(new) if new == number => {}
+                Start::InUse | Start::InUseButOne(_) => node.mark(number, times).await,
+                Start::New | Start::OneMissing(_) | Start::Old => {}
+            }
+        }
+        let hosts = schedule.clients.iter().map(|plan| host(&plan.clock, times));
+        let journal = Journal::new(tells, hosts.collect());
         let plans = schedule.clients.iter_mut().enumerate();
-        let clients =
-            plans.map(|(number, plan)| Client::new(number, plan, (&nodes, &journal), (clock, times)));
+        let clients = plans.map(|(number, plan)| {
+            Client::new(number, plan, (&nodes, &journal), (times, schedule.clocks, &deployment))
+        });
         Ok(Self {
             times,
+            deployment,
             resources: ["a", "b", "c"].iter().take(schedule.resources).map(ToString::to_string).collect(),
             clients: clients.collect::<Result<_, _>>()?,
             nodes,
+            store: Store::default(),
             journal,
             tickets: Mutex::default(),
             attic: Mutex::default(),
@@ -81,34 +106,53 @@ impl World {
         self.journal.crashed(number);
     }
 
-    /// Replaces a node's process by one without memory, if that cannot break anything by design: each value on it must
-    /// stand on a quorum of other nodes, and as long.
-    pub(super) fn forget(&self, node: usize) -> bool {
-        let safe =
-            self.resources.iter().all(|resource| self.is_dispensable(node, &Key::new(resource.as_str())));
-        if let (true, Some(memory)) = (safe, self.nodes.get(node)) {
-            memory.restart();
-        }
-        safe
-    }
-
-    fn is_dispensable(&self, node: usize, key: &Key) -> bool {
-        let Some(state) = self.nodes.get(node).map(|node| node.peek(key)) else { return false };
-        let KeyState::Held { value, remaining } = state else { return state == KeyState::Free };
-        let others = self.nodes.iter().enumerate().filter(|(other, _)| *other != node);
-        let as_good = others.filter(|(_, other)| {
-            matches!(other.peek(key), KeyState::Held { value: found, remaining: left } if found == value && left >= remaining)
-        });
-        as_good.count() > self.nodes.len() / 2
+    /// Whether the node may forget without anybody's doing anything about it: each value on it stands on a quorum of other
+    /// nodes, and as long; each counter, and as high.
+    pub(super) fn is_dispensable(&self, number: usize) -> bool {
+        let Some(node) = self.nodes.get(number) else { return false };
+        let others =
+            || self.nodes.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, node)| node);
+        let enough = |count: usize| count > self.nodes.len() / 2;
+        self.resources.iter().map(|resource| Key::new(resource.as_str())).all(|key| {
+            let has_lock = node.memory.peek(&key) != KeyState::Free;
+            (!has_lock || enough(others().filter(|other| other.holds_as_well(node, &key)).count()))
+                && (node.counter(&key) == 0
+                    || enough(others().filter(|other| other.counter(&key) >= node.counter(&key)).count()))
+        })
     }
 
     /// A call has ended: counts it, and checks that it took no longer than it may.
     pub(super) fn ended(&self, client: usize, call: Call, began: Duration) {
         self.journal.operation();
-        let took = self.journal.now().saturating_sub(began);
-        if let Some(overdue) = call.overdue(took, self.times) {
+        let now = self.journal.now();
+        // While its process was stopped, it could not end.
+        let Some(Client { process, fenced, .. }) = self.clients.get(client) else { return };
+        let took = now.saturating_sub(began).saturating_sub(process.stopped(began, now));
+        let rounds = Rounds::of(*fenced, self.deployment.forgets());
+        if let Some(overdue) = call.overdue(took, self.times, rounds) {
             self.journal.violation(Checker::Progress, format!("{}: {overdue}", name(client)));
         }
+    }
+
+    /// A write to the store, whose holder may believe that it still holds.
+    pub(super) fn write(
+        &self,
+        client: usize,
+        resource: &str,
+        (lease, token): (usize, FencingToken),
+        believes: bool,
+    ) {
+        let what = match self.store.write(resource, lease, token) {
+            Written::Accepted => return,
+            Written::Refused if !believes => {
+                self.journal.note(&name(client), || format!("writes to {resource} too late"));
+                return self.journal.count(Rare::LateWriteRefused);
+            }
+            Written::Refused => "is refused at the store, and holds the lock".to_owned(),
+            Written::AcceptedAfter(later) => format!("writes after the holder of the later lease {later}"),
+        };
+        let what = format!("{}, lease {lease}, token {token}, {resource}: {what}", name(client));
+        self.journal.violation(Checker::Fencing, what);
     }
 
     pub(super) fn hand_over(&self, ticket: LockTicket) {
@@ -124,29 +168,90 @@ impl World {
     }
 }
 
+impl Node {
+    /// It has been up for `age` when the schedule begins.
+    fn new(number: usize, plan: &NodePlan, age: Duration) -> Self {
+        let ClockPlan { origin, rate, wall, .. } = &plan.clock;
+        let clock = RunningClock::start(*origin, *rate);
+        let builder = MemoryNode::builder(format!("n{number}")).clock(Arc::new(clock)).durable(plan.durable);
+        let says = wall.first().map_or(Duration::ZERO, |setting| setting.says).saturating_sub(age);
+        Self { memory: builder.unix_time(says).build(), durable: plan.durable, rate: *rate }
+    }
+
+    /// Marks it, as a client has that was there before.
+    async fn mark(&self, number: usize, times: Times) {
+        let deadline = Instant::now() + times.ttl;
+        let described = self.memory.execute(&AdminCommand::Describe.into(), deadline).await;
+        let Ok(Ok(AdminReply::Described(description))) = described.map(Reply::into_admin) else { return };
+        let (Some(run_id), Some(max_ttl)) = (description.run_id, Ttl::from_duration(times.max_ttl())) else {
+            return;
+        };
+        let node_id = NodeId::from_random([u8::try_from(number).unwrap_or(u8::MAX); 16]);
+        let marker = Marker { run_id, node_id, max_ttl, durability: description.durability };
+        // A node in memory that is up answers.
+        let _ = self.memory.execute(&AdminCommand::Mark(marker).into(), deadline).await;
+    }
+
+    /// Whether it has the same value in the key as that other node, and for as long.
+    fn holds_as_well(&self, other: &Self, key: &Key) -> bool {
+        let (KeyState::Held { value, remaining }, KeyState::Held { value: wanted, remaining: least }) =
+            (self.memory.peek(key), other.memory.peek(key))
+        else {
+            return false;
+        };
+        let lasts = remaining.map(|time| self.rate.true_time(time));
+        value == wanted && lasts >= least.map(|time| other.rate.true_time(time))
+    }
+
+    /// The fencing counter beside the key; 0 where there is none.
+    fn counter(&self, key: &Key) -> u64 {
+        let KeyState::Held { value, .. } = self.memory.peek(&key.fence()) else { return 0 };
+        std::str::from_utf8(value.as_bytes()).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// Looked at again once in so long, whatever is due.
+const CLOCK_CHECK: Duration = Duration::from_secs(1);
+
+fn host(plan: &ClockPlan, times: Times) -> Host {
+    let clock = RunningClock::start(plan.origin, plan.rate);
+    let rest = times.max_ttl().min(CLOCK_CHECK);
+    let lateness = rest.saturating_sub(plan.rate.true_time(rest));
+    Host { clock, process: Arc::default(), lateness }
+}
+
 impl Client {
     fn new(
         number: usize,
         plan: &mut ClientPlan,
-        (nodes, journal): (&[MemoryNode], &Journal),
-        (clock, times): (TokioClock, Times),
+        (nodes, journal): (&[Node], &Journal),
+        (times, clocks, deployment): (Times, Clocks, &Deployment),
     ) -> Result<Self, ConfigError> {
         let ways = nodes.iter().zip(&plan.ways);
-        let links: Vec<_> = ways.map(|(node, (seed, faults))| link(node, *seed, faults)).collect();
+        let links: Vec<_> = ways.map(|(node, (seed, faults))| link(&node.memory, *seed, faults)).collect();
+        let process: Arc<Process> =
+            journal.host(number).map(|host| Arc::clone(&host.process)).unwrap_or_default();
+        let clock = journal
+            .host(number)
+            .map_or_else(|| RunningClock::start(plan.clock.origin, plan.clock.rate), |host| host.clock);
         let redlock = Redlock::builder()
-            .nodes(links.iter().cloned())
+            .nodes(links.iter().map(|link| Port { process: Arc::clone(&process), link: link.clone() }))
             .key_format(KeyFormat::Raw)
             .ttl(times.ttl)
+            .max_ttl(times.max_ttl())
+            .drift_factor(f64::from(clocks.factor) / 1e6)
             .node_timeout(times.node_timeout)
             .retry(times.retry)
             // Nodes keep their data here, and may be dead from the beginning.
-            .restart_guard(RestartGuard::Off)
+            .restart_guard(deployment.guard)
+            .max_clock_skew(deployment.max_clock_skew)
             .holder(Some(Holder::named(name(number))))
             .clock(clock)
+            .wall_clock(SetClock::start(plan.clock.wall_rate, plan.clock.wall.clone()))
             .entropy(SeededEntropy::new(plan.rng.next()))
             .observer(Listener { journal: journal.clone(), client: number })
             .build()?;
-        Ok(Self { redlock, links, crashed: AtomicBool::new(false) })
+        Ok(Self { redlock, process, links, fenced: plan.fenced, crashed: AtomicBool::new(false) })
     }
 
     pub(super) fn is_crashed(&self) -> bool {

@@ -9,7 +9,7 @@ mod report;
 use std::process::ExitCode;
 
 use args::Args;
-use redlock_testkit::sim::{Campaign, Settings, run, run_many};
+use redlock_testkit::sim::{Campaign, Checker, Settings, run, run_many};
 
 fn main() -> ExitCode {
     let parsed = Args::parse(std::env::args().skip(1));
@@ -24,12 +24,12 @@ fn main() -> ExitCode {
 }
 
 fn plain(args: &Args) -> bool {
-    let campaign = campaign(args, false);
+    let campaign = campaign(args, None);
     let summary = run_many(&campaign, report::progress(campaign.count));
     // Told once, and only where something is to be seen.
     let single = args.seeds == 1;
     let told = summary.failures.first().map(|failure| failure.seed).or(single.then_some(args.seed));
-    let told = told.map(|seed| run(seed, &Settings { timeline: true }));
+    let told = told.map(|seed| run(seed, &Settings { timeline: true, ..Settings::default() }));
     if args.json {
         json::print(&summary, told.as_ref());
     } else {
@@ -49,7 +49,7 @@ fn with_mutants(_: &Args) -> Result<bool, String> {
         .to_owned())
 }
 
-fn campaign(args: &Args, stop_at_failure: bool) -> Campaign {
+fn campaign(args: &Args, stop_at: Option<Checker>) -> Campaign {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    Campaign { first: args.seed, count: args.seeds, threads, stop_at_failure }
+    Campaign { first: args.seed, count: args.seeds, threads, stop_at }
 }

@@ -2,6 +2,7 @@
 //! own state.
 
 pub(super) mod exclusion;
+pub(super) mod fencing;
 pub(super) mod leftovers;
 pub(super) mod progress;
 pub(super) mod sticky;
@@ -15,6 +16,8 @@ use std::time::Duration;
 pub enum Checker {
     /// No two holders believe at the same time that they hold one resource.
     Exclusion,
+    /// Fencing tokens rise, and a store that compares them takes no write of a holder that another has followed.
+    Fencing,
     /// No attempt that failed, and no lock that was given up, stays on a node that could be told; and nothing at all
     /// outlives its ttl.
     Leftovers,
@@ -29,6 +32,7 @@ impl Checker {
     pub fn name(self) -> &'static str {
         match self {
             Self::Exclusion => "mutual exclusion",
+            Self::Fencing => "fencing",
             Self::Leftovers => "nothing left behind",
             Self::Sticky => "lost is sticky",
             Self::Progress => "progress",

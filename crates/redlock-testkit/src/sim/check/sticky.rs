@@ -34,16 +34,20 @@ impl Sticky {
         (now >= until).then(|| format!("valid at {now:?}, past its own end at {until:?}"))
     }
 
-    /// `lost()` was ready at `now`.
-    pub(in crate::sim) fn heard(&mut self, now: Duration) -> Option<String> {
+    pub(in crate::sim) fn valid_until(&self) -> Duration {
+        self.valid_until
+    }
+
+    /// `lost()` was ready at `now`, and had to be when it was `due`.
+    pub(in crate::sim) fn heard(&mut self, now: Duration, due: Duration) -> Option<String> {
         self.heard_at.get_or_insert(now);
-        let late = now > self.valid_until.saturating_add(RESOLUTION);
+        let late = now > due.saturating_add(RESOLUTION);
         late.then(|| format!("validity ended at {:?}, and lost() told so at {now:?}", self.valid_until))
     }
 
     /// The schedule is over.
-    pub(in crate::sim) fn end(&self, now: Duration) -> Option<String> {
-        let overdue = self.heard_at.is_none() && now > self.valid_until.saturating_add(RESOLUTION);
+    pub(in crate::sim) fn end(&self, now: Duration, due: Duration) -> Option<String> {
+        let overdue = self.heard_at.is_none() && now > due.saturating_add(RESOLUTION);
         overdue.then(|| format!("validity ended at {:?}, and lost() never told", self.valid_until))
     }
 }
@@ -62,8 +66,8 @@ mod tests {
 
     #[test]
     fn a_loss_told_too_late_or_never_is_found() {
-        assert!(Sticky::new(ms(10)).heard(ms(12)).is_some());
-        assert!(Sticky::new(ms(10)).end(ms(12)).is_some());
+        assert!(Sticky::new(ms(10)).heard(ms(12), ms(10)).is_some());
+        assert!(Sticky::new(ms(10)).end(ms(12), ms(10)).is_some());
     }
 
     #[test]
@@ -76,8 +80,8 @@ mod tests {
     fn an_extended_lease_that_ends_in_time_is_fine() {
         let mut sticky = Sticky::new(ms(10));
         assert_eq!(sticky.saw(ms(5), true, ms(20)), None);
-        assert_eq!(sticky.heard(ms(21)), None);
+        assert_eq!(sticky.heard(ms(21), ms(20)), None);
         assert_eq!(sticky.saw(ms(21), false, ms(20)), None);
-        assert_eq!(sticky.end(ms(90)), None);
+        assert_eq!(sticky.end(ms(90), ms(20)), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redlock_core::{Acquisition, LockTicket};
+use redlock_core::{Acquisition, FencedGuard, FencingToken, LockGuard, LockTicket};
 
 use super::{Driver, Held};
 use crate::sim::check::progress::Call;
@@ -16,15 +16,26 @@ enum Way {
     Deadline,
 }
 
+fn taken(guard: FencedGuard) -> (LockGuard, Option<FencingToken>) {
+    let token = guard.fencing_token();
+    (guard.into(), Some(token))
+}
+
 impl Driver {
     pub(super) async fn acquire(&mut self) -> Option<Held> {
         let resources = self.some_resources();
         let (call, acquisition) = self.acquisition(resources.clone());
         self.note(|| format!("wants {} by {call:?}", resources.join("+")));
         let sent = self.sent();
-        let outcome = self.call(call, acquisition.into_future()).await;
+        let outcome = if self.is_fenced() {
+            let fenced = async { acquisition.fenced().await.map(taken) };
+            self.call(call, fenced).await
+        } else {
+            let plain = async { acquisition.await.map(|guard| (guard, None)) };
+            self.call(call, plain).await
+        };
         match outcome {
-            Some(Ok(guard)) => Some(self.won(guard)),
+            Some(Ok((guard, token))) => Some(self.won(guard, token)),
             Some(Err(error)) => {
                 self.note(|| format!("has not got {}: {error}", resources.join("+")));
                 None
@@ -41,9 +52,16 @@ impl Driver {
     pub(super) async fn adopt(&mut self, ticket: LockTicket) -> Option<Held> {
         self.note(|| format!("adopts {}", ticket.resources().join("+")));
         let redlock = self.redlock.clone();
-        let guard = self.call(Call::Adopt, redlock.adopt(&ticket)).await?.ok()?;
+        let adoption = async {
+            if ticket.fencing_token().is_some() {
+                redlock.adopt_fenced(&ticket).await.map(taken)
+            } else {
+                redlock.adopt(&ticket).await.map(|guard| (guard, None))
+            }
+        };
+        let (guard, token) = self.call(Call::Adopt, adoption).await?.ok()?;
         self.world.journal.count(Rare::Adoption);
-        Some(self.won(guard))
+        Some(self.won(guard, token))
     }
 
     fn acquisition(&mut self, resources: Vec<String>) -> (Call, Acquisition) {
@@ -77,6 +95,10 @@ impl Driver {
         let count = if self.rng.chance(self.mix.several) { self.rng.within(2, 3) } else { 1 };
         all.truncate(usize::try_from(count).unwrap_or(1));
         all
+    }
+
+    fn is_fenced(&self) -> bool {
+        self.world.clients.get(self.client).is_some_and(|client| client.fenced)
     }
 
     /// How many commands this client has sent or is sending.

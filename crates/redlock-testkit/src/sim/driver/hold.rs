@@ -13,15 +13,20 @@ use crate::sim::schedule::{millis, up_to};
 
 impl Driver {
     pub(super) async fn hold(&mut self, held: Held) {
+        if self.rng.chance(self.mix.brief) {
+            return self.let_go(held).await;
+        }
         for _ in 0..self.rng.within(0, 3) {
             self.pause(&held).await;
             self.sample(&held);
+            self.write(&held);
             self.extend(&held).await;
             if !self.sample(&held) {
                 break;
             }
         }
         self.pause(&held).await;
+        self.write(&held);
         self.let_go(held).await;
     }
 
@@ -99,7 +104,7 @@ impl Driver {
 
     async fn detach(&mut self, held: Held) {
         self.give_up(&held, Fate::Detached);
-        let Held { guard, lease } = held;
+        let Held { guard, lease, .. } = held;
         match self.call(Call::Detach, guard.detach()).await {
             Some(Ok(ticket)) => {
                 self.note(|| format!("detached lease {lease}"));
@@ -111,7 +116,7 @@ impl Driver {
     }
 
     async fn using(&mut self, held: Held) {
-        let Held { guard, lease } = held;
+        let Held { guard, lease, .. } = held;
         let signal = guard.signal();
         let length = self.up_to_share(1).saturating_mul(2);
         self.note(|| format!("uses lease {lease} for {length:?}"));

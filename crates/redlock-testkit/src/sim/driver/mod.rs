@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redlock_core::{LockGuard, LockSignal, LossReason, Redlock};
+use redlock_core::{FencingToken, LockGuard, LockSignal, LossReason, Redlock};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::cancel;
@@ -22,7 +22,9 @@ pub(super) async fn run(world: Arc<World>, client: usize, plan: ClientPlan, mix:
     let Some(redlock) = world.clients.get(client).map(|client| client.redlock.clone()) else { return };
     let driver =
         Driver { world: Arc::clone(&world), redlock, client, mix, left: plan.operations, rng: plan.rng };
-    let mut life = std::pin::pin!(driver.work());
+    let Some(process) = world.clients.get(client).map(|client| Arc::clone(&client.process)) else { return };
+    sleep(plan.starts_at).await;
+    let mut life = std::pin::pin!(process.run(driver.work()));
     match plan.crashes_at {
         None => life.await,
         Some(after) => {
@@ -47,12 +49,18 @@ struct Driver {
 struct Held {
     guard: LockGuard,
     lease: usize,
+    token: Option<FencingToken>,
 }
 
 impl Driver {
     async fn work(mut self) {
         while self.left > 0 {
-            let pause = self.up_to_share(8);
+            let rests = self.world.deployment.forgets() && self.rng.chance(self.mix.rest);
+            let pause = if rests {
+                up_to(&mut self.rng, self.world.deployment.hold_off.saturating_mul(2))
+            } else {
+                self.up_to_share(8)
+            };
             sleep(pause).await;
             let ticket = self.world.take_ticket();
             let held = match ticket {
@@ -86,11 +94,25 @@ impl Driver {
         output
     }
 
-    /// Writes a won lock down, and has it watched.
-    fn won(&self, guard: LockGuard) -> Held {
-        let lease = self.world.journal.won(self.client, &guard);
-        tokio::spawn(watch(Arc::clone(&self.world), lease, guard.signal()));
-        Held { guard, lease }
+    /// Writes a won lock down, has it watched, and shows its token to the store.
+    fn won(&self, guard: LockGuard, token: Option<FencingToken>) -> Held {
+        let lease = self.world.journal.won(self.client, &guard, token);
+        let watch = watch(Arc::clone(&self.world), lease, guard.signal());
+        if let Some(process) = self.world.clients.get(self.client).map(|client| Arc::clone(&client.process)) {
+            tokio::spawn(async move { process.run(watch).await });
+        }
+        let held = Held { guard, lease, token };
+        self.write(&held);
+        held
+    }
+
+    /// Writes to the store, as a holder does that looked last before it was stopped: whatever its guard says now.
+    fn write(&self, held: &Held) {
+        let Some(token) = held.token else { return };
+        let believes = self.sample(held);
+        for resource in held.guard.resources() {
+            self.world.write(self.client, resource, (held.lease, token), believes);
+        }
     }
 
     fn sample(&self, held: &Held) -> bool {

@@ -3,6 +3,11 @@
 //! The mix of faults and operations is itself random (swarm testing): a schedule in which everything may happen seldom
 //! gets far enough for anything to happen.
 
+mod breaks;
+mod clocks;
+mod deployment;
+mod network;
+
 use std::time::Duration;
 
 use redlock_core::RetryPolicy;
@@ -10,9 +15,16 @@ use redlock_core::RetryPolicy;
 use super::rng::Rng;
 use crate::Faults;
 
+pub(super) use breaks::{Break, BreakKind};
+pub(super) use clocks::{ClockPlan, Clocks};
+pub(super) use deployment::{Deployment, Start};
+use network::Network;
+
 #[derive(Debug)]
 pub(super) struct Schedule {
-    pub(super) nodes: usize,
+    pub(super) nodes: Vec<NodePlan>,
+    pub(super) deployment: Deployment,
+    pub(super) clocks: Clocks,
     pub(super) resources: usize,
     pub(super) times: Times,
     pub(super) mix: Mix,
@@ -46,39 +58,33 @@ pub(super) struct Mix {
     pub(super) drop: u64,
     pub(super) leak: u64,
     pub(super) using: u64,
+    /// A rest that outlasts a hold-off.
+    pub(super) rest: u64,
+    /// Held for no time at all.
+    pub(super) brief: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct NodePlan {
+    pub(super) clock: ClockPlan,
+    /// Whether its keys survive a restart.
+    pub(super) durable: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct ClientPlan {
     pub(super) rng: Rng,
     pub(super) operations: u32,
+    /// The process connects to nothing before.
+    pub(super) starts_at: Duration,
     /// The way to each node.
     pub(super) ways: Vec<(u64, Faults)>,
     pub(super) crashes_at: Option<Duration>,
-}
-
-/// A node, or one client's way to it, is broken for a while.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Break {
-    pub(super) at: Duration,
-    pub(super) lasts: Duration,
-    pub(super) node: usize,
-    /// Only this client's way.
-    pub(super) client: Option<usize>,
-    pub(super) kind: BreakKind,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum BreakKind {
-    /// Connections are refused, and what was on its way is lost.
-    #[default]
-    Refuse,
-    /// Everything vanishes.
-    BlackHole,
-    /// Everything is held back, and arrives when it ends: a process that was stopped.
-    Stop,
-    /// The node's process is replaced by one without memory, where that is safe.
-    Forget,
+    pub(super) clock: ClockPlan,
+    /// Whether all its locks have fencing tokens.
+    pub(super) fenced: bool,
+    /// Its process is stopped after so long, and for so long; then again.
+    pub(super) stops: Vec<(Duration, Duration)>,
 }
 
 impl Schedule {
@@ -86,31 +92,64 @@ impl Schedule {
         let mut rng = Rng::new(seed);
         let nodes = rng.weighted(&[(1, 1), (1, 2), (9, 3), (2, 4), (7, 5)]).max(1);
         let count = rng.weighted(&[(3, 2), (5, 3), (3, 4), (1, 5)]).max(2);
-        let times = Times::random(&mut rng);
-        let mix = Mix::random(&mut rng);
+        let contest = rng.chance(120);
+        let times = Times::random(&mut rng, contest);
+        let mix = if contest { Mix::contest() } else { Mix::random(&mut rng) };
         let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
         let network = Network::random(&mut rng, times);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };
+        let deployment = Deployment::random(&mut rng, nodes, times);
+        let clocks = Clocks::random(&mut rng, &deployment);
+        let latest_start = if deployment.forgets() { times.ttl.saturating_mul(3) } else { Duration::ZERO };
+        let fenced = if contest { 1000 } else { rng.pick(&[0, 500, 1000, 1000]) };
+        let stopped = if rng.chance(350) { 500 } else { 0 };
         let clients = (0..count).map(|client| ClientPlan {
             rng: rng.fork(),
             operations: u32::try_from(operations).unwrap_or(1),
+            starts_at: if rng.chance(500) { up_to(&mut rng, latest_start) } else { Duration::ZERO },
             ways: (0..nodes).map(|_| (rng.next(), network.way(&mut rng))).collect(),
             // One survives, to show that the others' locks come free.
             crashes_at: (client > 0 && rng.chance(crash)).then(|| up_to(&mut rng, length)),
+            clock: clocks.of_client(&mut rng, length),
+            fenced: rng.chance(fenced),
+            stops: if rng.chance(stopped) { stops(&mut rng, times) } else { Vec::new() },
         });
         let clients: Vec<_> = clients.collect();
-        let breaks = breaks(&mut rng, nodes, count, times);
-        Self { nodes, resources: rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1), times, mix, clients, breaks }
+        let breaks = breaks::draw(&mut rng, (nodes, count), times, &deployment);
+        Self {
+            nodes: (0..nodes).map(|_| NodePlan::random(&mut rng, clocks, &deployment)).collect(),
+            deployment,
+            clocks,
+            resources: if contest { 1 } else { rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1) },
+            times,
+            mix,
+            clients,
+            breaks,
+        }
+    }
+}
+
+impl NodePlan {
+    fn random(rng: &mut Rng, clocks: Clocks, deployment: &Deployment) -> Self {
+        Self { clock: clocks.of_node(rng), durable: deployment.forgets() && rng.chance(150) }
     }
 }
 
 impl Times {
-    fn random(rng: &mut Rng) -> Self {
-        let ttl = rng.within(30, 300);
+    /// The longest lease that anybody asks for.
+    pub(super) fn max_ttl(&self) -> Duration {
+        self.ttl.saturating_mul(2)
+    }
+
+    fn random(rng: &mut Rng, contest: bool) -> Self {
+        // Long ones outlast the pauses between the repeats of a release.
+        let ttl = if rng.chance(850) { rng.within(30, 300) } else { rng.within(500, 2_500) };
         // The last is so long that a quorum may grant when nothing of the lease is left.
         let node_timeout = rng.pick(&[ttl / 20, ttl / 10, ttl / 5, ttl / 2, ttl - 1]).max(2);
+        let node_timeout = if contest { ttl.saturating_sub(1) } else { node_timeout };
         let slowest = rng.pick(&[1, 3, node_timeout / 2, node_timeout, node_timeout * 2, ttl]);
+        let slowest = if contest { ttl } else { slowest };
         let delay = rng.pick(&[0, 2, node_timeout, ttl / 3]);
         let jitter = if rng.chance(100) { 0 } else { delay.max(2) };
         let retry = RetryPolicy { retries: Some(3), delay: millis(delay), jitter: millis(jitter) };
@@ -126,6 +165,25 @@ impl Times {
 }
 
 impl Mix {
+    /// One lock after the other, held for no time, over slow ways: so that attempts overlap whole locks of others.
+    fn contest() -> Self {
+        Self {
+            cancel: 0,
+            several: 0,
+            extend: 0,
+            extend_to: 0,
+            at_the_edge: 0,
+            auto_extend: 0,
+            outlive: 0,
+            detach: 0,
+            drop: 300,
+            leak: 0,
+            using: 0,
+            rest: 0,
+            brief: 900,
+        }
+    }
+
     fn random(rng: &mut Rng) -> Self {
         let mut some = |share, most| if rng.chance(share) { rng.within(most / 4, most) } else { 0 };
         Self {
@@ -140,68 +198,16 @@ impl Mix {
             drop: some(400, 400),
             leak: some(150, 200),
             using: some(300, 300),
+            rest: some(300, 60),
+            brief: some(300, 600),
         }
     }
 }
 
-/// How bad a way may be.
-struct Network {
-    bad_ways: u64,
-    lose_commands: u32,
-    lose_replies: u32,
-    reconnects: u32,
-    command_delay: Duration,
-    reply_delay: Duration,
-}
-
-impl Network {
-    fn random(rng: &mut Rng, times: Times) -> Self {
-        let losses = [0, 0, 50, 150, 300];
-        let delays = [Duration::ZERO, times.slowest];
-        Self {
-            bad_ways: rng.pick(&[300, 600, 1000]),
-            lose_commands: rng.pick(&losses),
-            lose_replies: rng.pick(&losses),
-            reconnects: rng.pick(&[0, 0, 50, 200]),
-            command_delay: rng.pick(&delays),
-            reply_delay: rng.pick(&delays),
-        }
-    }
-
-    fn way(&self, rng: &mut Rng) -> Faults {
-        let mild = Duration::from_millis(1);
-        if !rng.chance(self.bad_ways) {
-            return Faults::none().delay(Duration::ZERO..=mild);
-        }
-        Faults::none()
-            .lose_commands(self.lose_commands)
-            .lose_replies(self.lose_replies)
-            .reconnects(self.reconnects)
-            .delay(Duration::ZERO..=self.command_delay.max(mild))
-            .reply_delay(Duration::ZERO..=self.reply_delay)
-    }
-}
-
-fn breaks(rng: &mut Rng, nodes: usize, clients: usize, times: Times) -> Vec<Break> {
-    let count = rng.pick(&[0, 1, 2, 4]);
-    let forget = if rng.chance(300) { 4 } else { 0 };
-    let kinds = [
-        (2, BreakKind::Refuse),
-        (2, BreakKind::BlackHole),
-        (3, BreakKind::Stop),
-        (forget, BreakKind::Forget),
-    ];
-    let mut breaks: Vec<_> = (0..count)
-        .map(|_| Break {
-            at: up_to(rng, times.ttl.saturating_mul(4)),
-            lasts: up_to(rng, times.ttl.saturating_mul(2)),
-            node: rng.index(nodes),
-            client: rng.chance(400).then(|| rng.index(clients)),
-            kind: rng.weighted(&kinds),
-        })
-        .collect();
-    breaks.sort_by_key(|each| each.at);
-    breaks
+/// Mostly beyond the end of a lease.
+fn stops(rng: &mut Rng, times: Times) -> Vec<(Duration, Duration)> {
+    let longest = times.ttl.saturating_mul(2);
+    (0..rng.within(1, 3)).map(|_| (up_to(rng, longest), up_to(rng, longest))).collect()
 }
 
 pub(super) fn up_to(rng: &mut Rng, most: Duration) -> Duration {
