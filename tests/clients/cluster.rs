@@ -132,6 +132,22 @@ async fn a_reconnection_that_no_command_met_is_noticed() {
 
 /// hazard: 54
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_not_ask_is_refused_with_the_remedy() {
+    let server = server::<RedisCluster>();
+    for right in ["-info", "-client|id"] {
+        let rules = ["ACL", "SETUSER", "app", "reset", "on", ">pw", "~*", "+@all", right];
+        server.command(rules).expect("ACL SETUSER");
+        let builder = ClusterClientBuilder::new([server.url()]).username("app").password("pw");
+        let node = Node::of(RedisNode::builder(builder).name("cluster").build().expect("a node"));
+        let error = fault(&node, acquire(&["a"], "mine", 60_000)).await;
+        assert_eq!((error.kind(), error.sent()), (FaultKind::Permission, Sent::No), "{error}");
+        assert!(error.to_string().contains("grant both"), "{error}");
+    }
+    assert_eq!(keys_in_all(&[server]), [0]);
+}
+
+/// hazard: 54
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_has_moved_costs_a_command_that_was_not_executed() {
     let servers = masters().await;
     let node = node_of(&servers[0]);

@@ -186,6 +186,36 @@ async fn a_manager_whose_user_may_not_ask_is_refused_with_the_remedy() {
     assert_eq!(server.keys().expect("keys"), 0);
 }
 
+/// The manager keeps the refusal, also where it would be let in again.
+///
+/// hazard: 54
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_manager_that_was_refused_once_is_named_as_of_no_use() {
+    let mut server = RedisServer::start().expect("a server");
+    let grant = |server: &RedisServer, password: &str| {
+        server
+            .command(["ACL", "SETUSER", "app", "reset", "on", password, "~*", "+@all"])
+            .expect("ACL SETUSER");
+    };
+    grant(&server, ">pw");
+    let manager = manager(server.url().replace("://", "://app:pw@"), 0);
+    let node = RedisNode::builder(manager).name("manager").build().expect("a node");
+    ask(&node, inspect(&["a"])).await;
+    // Nobody is called `app` there until it is granted again.
+    server.restart().expect("restarted");
+    let told = async || match execute(&node, acquire(&["a"], "mine", 60_000)).await {
+        Err(error) if error.to_string().contains("make a new one") => Some((error.kind(), error.sent())),
+        Ok(reply) => panic!("refused: {reply:?}"),
+        Err(_) => None,
+    };
+    eventually("refused", async || told().await.is_some()).await;
+    grant(&server, ">pw");
+    for _ in 0..20 {
+        assert_eq!(told().await, Some((FaultKind::Authentication, Sent::No)));
+    }
+    assert_eq!(server.keys().expect("keys"), 0);
+}
+
 /// While the manager makes its attempts, for seconds, and where it never will, since the connection is open and silent.
 ///
 /// hazard: 50

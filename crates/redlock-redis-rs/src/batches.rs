@@ -64,6 +64,12 @@ impl Carried {
         Self { replies: self.replies.into_iter().map(doubt).collect(), ended }
     }
 
+    /// The same for every command: there is no connection, and none was sent.
+    #[cfg(feature = "connection-manager")]
+    pub(crate) fn refused(error: &BackendError, commands: usize) -> Self {
+        Self { replies: vec![Err(error.clone()); commands], ended: true }
+    }
+
     /// The same for every command.
     pub(crate) fn failed(error: &RedisError, commands: usize) -> Self {
         // The client's own time limit ends a request and no connection.

@@ -21,13 +21,20 @@ pub(crate) fn not_connected(error: &RedisError) -> BackendError {
         (ErrorKind::AuthenticationFailed, _) => FaultKind::Authentication,
         (_, Some(code)) => classify(code, error.detail().unwrap_or_default()),
         (ErrorKind::Io, None) => FaultKind::Unreachable,
+        (kind, None) if is_searching(kind) => FaultKind::Unreachable,
         _ => FaultKind::Protocol,
     };
     BackendError::new(kind, Sent::No, error.to_string()).with_source(error.clone())
 }
 
+/// What the client says while it has no server: sentinels have not agreed on a master yet, or a cluster's master is away.
+fn is_searching(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::ClusterConnectionNotFound)
+}
+
 fn lost(error: RedisError) -> BackendError {
-    let kind = if error.is_io_error() { FaultKind::Closed } else { FaultKind::Protocol };
+    let ended = error.is_io_error() || is_searching(error.kind());
+    let kind = if ended { FaultKind::Closed } else { FaultKind::Protocol };
     BackendError::new(kind, Sent::Maybe, error.to_string()).with_source(error)
 }
 
@@ -77,6 +84,18 @@ mod tests {
         let error = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         let error = reply(Err(error)).expect_err("no reply");
         assert_eq!((error.kind(), error.sent()), (FaultKind::Closed, Sent::Maybe));
+    }
+
+    #[test]
+    fn a_server_that_the_client_still_looks_for_is_worth_another_attempt() {
+        for kind in [ErrorKind::MasterNameNotFoundBySentinel, ErrorKind::ClusterConnectionNotFound] {
+            let error = RedisError::from((kind, "not found"));
+            let before = not_connected(&error);
+            assert_eq!((before.kind(), before.sent()), (FaultKind::Unreachable, Sent::No), "{kind:?}");
+            let after = reply(Err(error)).expect_err("no reply");
+            assert_eq!((after.kind(), after.sent()), (FaultKind::Closed, Sent::Maybe), "{kind:?}");
+            assert!(before.is_retryable() && after.is_retryable());
+        }
     }
 
     #[test]

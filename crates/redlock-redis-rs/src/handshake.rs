@@ -1,6 +1,11 @@
 //! Who the peer is, and the end of the connection before.
 
 use redis::{Cmd, Pipeline, Value};
+#[cfg(any(feature = "cluster", feature = "connection-manager"))]
+use redlock_core::{BackendError, FaultKind, Sent};
+
+#[cfg(any(feature = "cluster", feature = "connection-manager"))]
+use crate::convert;
 
 /// Which connection of which server's run this is, in the server's own words; each unknown where the user may not ask, or
 /// where the server answers nothing now.
@@ -50,6 +55,23 @@ impl Peer {
         kill.arg("CLIENT").arg("KILL").arg("ID").arg(id);
         Some(kill)
     }
+}
+
+/// A user who may not ask the [`questions`]. What the server cannot answer now, it may answer later.
+#[cfg(any(feature = "cluster", feature = "connection-manager"))]
+pub(crate) fn refusal<'a>(
+    answers: impl IntoIterator<Item = &'a Value>,
+    remedy: &str,
+) -> Option<BackendError> {
+    answers.into_iter().find_map(|answer| {
+        let Ok(redlock_lua::Value::Error { code, message }) = convert::reply(Ok(answer.clone())) else {
+            return None;
+        };
+        let kind = redlock_lua::classify(&code, &message);
+        let is_refused = matches!(kind, FaultKind::Permission | FaultKind::Rejected);
+        let told = || format!("{code} {message}; {remedy}");
+        is_refused.then(|| BackendError::new(FaultKind::Permission, Sent::No, told()))
+    })
 }
 
 fn run_id(info: &str) -> Option<String> {

@@ -27,7 +27,8 @@ pub struct RedisNode {
 
 impl RedisNode {
     /// The node at `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=…&user=…&pass=…]`, with the default
-    /// options. `valkey://` is the same as `redis://`, and `?protocol=resp3` chooses RESP3.
+    /// options. `valkey://` is the same as `redis://`, and `?protocol=resp3` chooses RESP3. With `rediss://` (and `valkeys://`)
+    /// the connection is by TLS, for which the feature `tls-rustls-ring` or `tls-rustls-aws-lc` is needed.
     ///
     /// ```
     /// use redlock_core::Backend;

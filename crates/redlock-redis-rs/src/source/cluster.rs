@@ -17,7 +17,7 @@ use super::socket::{KEEPALIVE, USER_TIMEOUT};
 use super::{Kind, Source};
 use crate::batches::{Batches, Carried, Carrier};
 use crate::convert;
-use crate::handshake::{Peer, QUESTIONS, questions};
+use crate::handshake::{Peer, QUESTIONS, questions, refusal};
 use crate::wire::{Made, Supply, Wire};
 
 impl From<ClusterClientBuilder> for Source {
@@ -62,6 +62,12 @@ impl Supply for Clustered {
         let lost = |error| convert::not_connected(&error);
         let mut cluster = self.client.get_async_connection().await.map_err(lost)?;
         let masters = introduce(&mut cluster).await.map_err(lost)?;
+        // Before any command: each would be executed, and its answer taken for none.
+        if let Some(refusal) = masters.iter().find_map(|(_, answers)| refusal(answers, REMEDY)) {
+            return Err(refusal);
+        }
+        let masters: Vec<_> =
+            masters.into_iter().map(|(place, answers)| (place, Peer::of(&answers))).collect();
         let before = lock(&self.met).clone();
         for (address, master) in &masters {
             for kill in before.iter().filter_map(|before| master.end_of(before)) {
@@ -87,8 +93,10 @@ fn lock(met: &Mutex<Vec<Peer>>) -> MutexGuard<'_, Vec<Peer>> {
     met.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who the masters are.
-async fn introduce(cluster: &mut ClusterConnection) -> RedisResult<Vec<(SingleNodeRoutingInfo, Peer)>> {
+const REMEDY: &str = "without CLIENT ID and INFO nobody knows when a cluster's client has reconnected: grant both on every master";
+
+/// What the masters answer to the questions who they are.
+async fn introduce(cluster: &mut ClusterConnection) -> RedisResult<Vec<(SingleNodeRoutingInfo, Vec<Value>)>> {
     let mut answers: HashMap<String, Vec<Value>> = HashMap::new();
     for question in questions().cmd_iter() {
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
@@ -103,7 +111,7 @@ async fn introduce(cluster: &mut ClusterConnection) -> RedisResult<Vec<(SingleNo
     let placed = |(address, answers): (String, Vec<Value>)| {
         let (host, port) = address.rsplit_once(':')?;
         let (host, port) = (host.to_owned(), port.parse().ok()?);
-        Some((SingleNodeRoutingInfo::ByAddress { host, port }, Peer::of(&answers)))
+        Some((SingleNodeRoutingInfo::ByAddress { host, port }, answers))
     };
     Ok(answers.into_iter().filter_map(placed).collect())
 }

@@ -18,8 +18,9 @@ use redis::{Client, ConnectionInfo};
 use crate::wire::Supply;
 use crate::{NodeConfigError, url};
 
-/// What a node is made from: a URL, or what the application already has. See [`RedisNode`](crate::RedisNode) for which is
-/// to be preferred.
+/// What a node is made from: a URL, or what the application already has. A URL or a [`redis::Client`] is to be preferred:
+/// the connection is then the node's own, and only such a one is replaced when it falls silent and reset at its end. What
+/// each of the others cannot do is told by its `From` implementation.
 ///
 /// ```
 /// use redlock_core::Backend;
@@ -69,7 +70,8 @@ pub(crate) enum Opened {
 }
 
 impl From<&str> for Source {
-    /// The server at `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=…&user=…&pass=…]`.
+    /// The server at `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=…&user=…&pass=…]`; `rediss://` is by TLS,
+    /// for which a feature is needed.
     fn from(url: &str) -> Self {
         Self(Kind::Url(url.to_owned()))
     }
