@@ -65,7 +65,9 @@ impl Worker {
 impl Job {
     fn run(self, store: &mut impl Store) {
         let wanted = || !self.answer.is_closed() && Instant::now() < self.deadline;
-        let result = store.run(&self.command, &wanted).map_err(|undone| undone.into_error(&self.command));
+        // What came too late behind a slow one must not cost a turn of its own.
+        let done = if wanted() { store.run(&self.command, &wanted) } else { Err(Undone::Unwanted) };
+        let result = done.map_err(|undone| undone.into_error(&self.command));
         // Whoever asked may have given up; then the answer goes nowhere.
         let _ = self.answer.send(result);
     }

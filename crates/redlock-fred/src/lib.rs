@@ -50,6 +50,11 @@
 //! about one server; so a `Redlock` with such a node has to be built with
 //! [`RestartGuard::Off`](redlock_core::RestartGuard::Off). When a slot has moved, the command that finds it out fails and the next one is sent to the new place:
 //! to fred, following `MOVED` is a further attempt.
+//!
+//! A service behind sentinels is one vote, too. It is tested over a restart of the master, and **not over a failover**: that fred asks the
+//! sentinels anew when a connection has ended is fred's word. A node does not leave a master that was demoted without its connections
+//! being closed (sentinels close them, `REPLICAOF` by hand does not): its commands then fail with
+//! [`FaultKind::ReadOnly`](redlock_core::FaultKind::ReadOnly) until the connection ends. The node on the `redis` crate does leave it.
 
 mod builder;
 mod call;

@@ -10,6 +10,9 @@ use rustls::{ClientConfig, RootCertStore};
 use crate::Cryptography;
 
 /// How a node makes its TLS sessions. The server's name is that of the node's URL, and is always checked.
+///
+/// The default [`Cryptography`] depends on which features are on, and another crate of the program may turn one on: whoever
+/// cares calls [`cryptography`](Self::cryptography).
 #[derive(Clone, Default)]
 #[must_use]
 pub struct Tls {

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 
 /// An implementation of the cryptography. Default: `Ring` where the feature `ring` is on, else `AwsLc`.
+///
+/// Features add up over a whole program: the default changes from `AwsLc` to `Ring`, without a word, as soon as any other crate
+/// turns `ring` on. Whoever cares which it is calls [`Tls::cryptography`](crate::Tls::cryptography).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cryptography {
