@@ -10,3 +10,4 @@ mod conformance;
 mod processes;
 mod support;
 mod text;
+mod worker;

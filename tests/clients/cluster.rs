@@ -183,6 +183,21 @@ async fn a_master_that_hangs_costs_the_slots_of_the_others_nothing() {
     servers[0].thaw().expect("thawed");
 }
 
+/// hazard: 50
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_connected_to_while_one_of_its_masters_hangs() {
+    let servers = masters().await;
+    let seeds = servers.iter().map(RedisServer::url);
+    let builder = ClusterClientBuilder::new(seeds);
+    let node = Node::of(RedisNode::builder(builder).name("cluster").build().expect("a node"));
+    servers[0].freeze().expect("frozen");
+    for name in ["a", "c"] {
+        eventually("served", async || execute(&node, acquire(&[name], "mine", 60_000)).await.is_ok()).await;
+    }
+    servers[0].thaw().expect("thawed");
+    eventually("served, too", async || execute(&node, inspect(&["bar"])).await.is_ok()).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_of_two_slots_are_refused_before_anything_is_sent() {
     let (server, node) = server_and_node::<RedisCluster>().await;

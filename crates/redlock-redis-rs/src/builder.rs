@@ -89,7 +89,7 @@ impl RedisNodeBuilder {
 
     /// Where connections come from, and the node's name.
     fn supply(self) -> Result<(Box<dyn Supply>, NodeName), NodeConfigError> {
-        match self.source.open()? {
+        match self.source.open(self.connect_timeout)? {
             Opened::Address { info, secure, shown } => {
                 let tls = self.security.session(secure, &shown)?;
                 let name = self.name.unwrap_or_else(|| url::name(&info));

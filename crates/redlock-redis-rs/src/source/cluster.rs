@@ -27,7 +27,9 @@ impl From<ClusterClientBuilder> for Source {
     /// The node sets the client's retries to 0, since they send a command again whose reply was lost; and its TCP settings,
     /// so that a silent master is left within seconds and a closed connection is a reset one. So a slot that has moved costs
     /// one command, whose error ([`ClusterState`](redlock_core::FaultKind::ClusterState)) says that it was not executed.
-    /// Commands for one slot go one at a time; those for different slots do not wait for each other.
+    /// Commands for one slot go one at a time; those for different slots do not wait for each other. The client's connection
+    /// timeout becomes a third of the node's [`connect_timeout`](crate::RedisNodeBuilder::connect_timeout), so that a master
+    /// that hangs costs the slots of the others no more than that while it is connected to.
     ///
     /// It claims [`SLOTS`](redlock_core::Capabilities::SLOTS), and answers no admin command: a description, a marker or a
     /// page of keys would be one master's, and not true of the others. So the restart guard knows nothing of it, and
@@ -42,6 +44,12 @@ impl From<ClusterClientBuilder> for Source {
         let settings = settings.set_user_timeout(USER_TIMEOUT);
         Self(Kind::Cluster(Box::new(builder.retries(0).tcp_settings(settings))))
     }
+}
+
+/// How long the client may try each server. It tries the seeds all at once, and then the masters; a third of the time is left
+/// for the questions who they are.
+pub(super) fn time_for_each(connect_timeout: Duration) -> Duration {
+    connect_timeout / 3
 }
 
 /// The masters of a cluster, and every connection to one that may still have something under way.

@@ -12,6 +12,8 @@ mod pool;
 mod sentinel;
 mod socket;
 
+use std::time::Duration;
+
 use redis::aio::MultiplexedConnection;
 use redis::{Client, ConnectionInfo};
 
@@ -42,7 +44,8 @@ enum Kind {
 }
 
 impl Source {
-    pub(crate) fn open(self) -> Result<Opened, NodeConfigError> {
+    /// `connect_timeout` is what a whole attempt to connect may take.
+    pub(crate) fn open(self, connect_timeout: Duration) -> Result<Opened, NodeConfigError> {
         let (address, shown) = match self.0 {
             Kind::Url(url) => (url::parse(&url)?, url::shown(&url)),
             Kind::Info(info) => {
@@ -53,6 +56,7 @@ impl Source {
             #[cfg(feature = "cluster")]
             Kind::Cluster(builder) => {
                 let wrong = |error: redis::RedisError| NodeConfigError::Cluster { reason: error.to_string() };
+                let builder = builder.connection_timeout(cluster::time_for_each(connect_timeout));
                 let client = builder.build().map_err(wrong)?;
                 return Ok(Opened::Supply(Box::new(cluster::Clustered::new(client))));
             }
