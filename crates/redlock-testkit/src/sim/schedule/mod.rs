@@ -97,10 +97,10 @@ impl Schedule {
         let deployment = Deployment::random(&mut rng, nodes, times);
         let mix = if contest { Mix::contest(&deployment) } else { Mix::random(&mut rng) };
         let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
-        let network = Network::random(&mut rng, times);
+        let network = Network::random(&mut rng, times, contest);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };
-        let clocks = Clocks::random(&mut rng, &deployment);
+        let clocks = Clocks::random(&mut rng, &deployment, contest);
         let latest_start = if deployment.forgets() { times.ttl.saturating_mul(3) } else { Duration::ZERO };
         let fenced = if contest { 1000 } else { rng.pick(&[0, 500, 1000, 1000]) };
         let stopped = if rng.chance(350) { 500 } else { 0 };
@@ -121,7 +121,13 @@ impl Schedule {
             nodes: (0..nodes).map(|_| NodePlan::random(&mut rng, clocks, &deployment)).collect(),
             deployment,
             clocks,
-            resources: if contest { 1 } else { rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1) },
+            resources: if contest && deployment.forgets() {
+                1
+            } else if contest {
+                3
+            } else {
+                rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1)
+            },
             times,
             mix,
             clients,
