@@ -47,7 +47,12 @@ pub(crate) fn authority() -> &'static Authority {
 
 /// A server that is `localhost`, by the word of the common authority.
 pub(crate) fn secure(builder: RedisServerBuilder) -> RedisServerBuilder {
-    let Certificate { text, key } = authority().sign("localhost");
+    secure_as(builder, "localhost")
+}
+
+/// The same of another name, or of an address.
+pub(crate) fn secure_as(builder: RedisServerBuilder, name: &str) -> RedisServerBuilder {
+    let Certificate { text, key } = authority().sign(name);
     builder.tls(&authority().text(), &text, &key, false).args(["--tls-cluster", "yes"])
 }
 

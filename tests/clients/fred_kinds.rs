@@ -6,8 +6,10 @@ use std::time::Duration;
 use redlock_core::{Backend, Capabilities, Command, Epoch, FaultKind, Redlock, RestartGuard, Sent};
 use redlock_fred::FredNode;
 use redlock_testkit::conformance::{OnServer, assert_lock_family};
-use redlock_testkit::server::{RedisServer, RespValue};
+use redlock_testkit::server::{RedisServer, RedisServerBuilder, RespValue};
 use redlock_tests::support::*;
+
+use super::certificates::{secure_as, trusting};
 
 fn node(url: &str) -> FredNode {
     FredNode::from_url(url).expect("a node")
@@ -32,9 +34,13 @@ async fn it_conforms_over_resp3() {
     assert_conforms(server, url).await;
 }
 
-/// Two servers with half of the slots each.
 async fn cluster() -> [RedisServer; 2] {
-    let start = || RedisServer::builder().args(["--cluster-enabled", "yes"]).start().expect("a server");
+    cluster_of(RedisServer::builder).await
+}
+
+/// Two servers with half of the slots each.
+async fn cluster_of(server: impl Fn() -> RedisServerBuilder) -> [RedisServer; 2] {
+    let start = || server().args(["--cluster-enabled", "yes"]).start().expect("a server");
     let servers = [start(), start()];
     for (server, slots) in servers.iter().zip([0..8_192_u16, 8_192..16_384]) {
         let slots = slots.map(|slot| slot.to_string());
@@ -97,6 +103,21 @@ async fn a_cluster_is_one_vote() {
     let redlock = builder().restart_guard(RestartGuard::Off).build().expect("a redlock");
     let guard = redlock.acquire("locked").await.expect("a lock");
     assert!(guard.release().await.is_released());
+}
+
+/// It tells `127.0.0.1` of its servers, and each of them must be it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_servers_of_a_cluster_are_those_that_it_tells_of() {
+    for (name, trusted) in [("127.0.0.1", true), ("localhost", false)] {
+        let servers = cluster_of(|| secure_as(RedisServer::builder(), name)).await;
+        let url = format!("rediss-cluster://{name}:{}", servers[0].port().expect("a port"));
+        let node = FredNode::builder(url).tls(trusting()).connect_timeout(AMPLE).build().expect("a node");
+        for number in 0..8 {
+            let outcome = execute(&node, acquire(&[&number.to_string()], "mine", 60_000)).await;
+            assert_eq!(outcome.is_ok(), trusted, "{outcome:?}");
+        }
+        assert_eq!(servers.iter().map(keys_of).sum::<u64>(), if trusted { 8 } else { 0 });
+    }
 }
 
 /// The command that finds it out is not sent again, and the next one is sent to the new place.

@@ -217,6 +217,22 @@ impl Subject for FredUrl {
     }
 }
 
+/// `FredNode::from_url` of a `rediss://` URL.
+pub(crate) struct FredTls;
+
+impl Subject for FredTls {
+    fn server() -> RedisServerBuilder {
+        certificates::secure(RedisServer::builder())
+    }
+
+    async fn connect(_server: &RedisServer, url: String) -> Node {
+        let url = url.replace("redis://", "rediss://");
+        // A server that loads takes part in a handshake only now and then.
+        let builder = FredNode::builder(url).tls(certificates::trusting()).connect_timeout(AMPLE);
+        Node::of(builder.build().expect("a node"))
+    }
+}
+
 /// `FredNode::from_client`, of a client that replays commands by its own settings, as fred's clients do.
 pub(crate) struct FredClient;
 
@@ -258,6 +274,7 @@ macro_rules! each_client {
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
+            fred_tls: FredTls,
             fred_client: FredClient,
         ] [$($test),+]);
     };
@@ -284,6 +301,7 @@ macro_rules! each_healing_client {
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
+            fred_tls: FredTls,
             fred_client: FredClient,
         ] [$($test),+]);
     };
@@ -299,6 +317,7 @@ macro_rules! each_lazy_client {
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
+            fred_tls: FredTls,
             fred_client: FredClient,
         ] [$($test),+]);
     };
@@ -313,6 +332,7 @@ macro_rules! each_replacing_client {
             redis_pool: RedisPool,
             redis_tls: RedisTls,
             fred_url: FredUrl,
+            fred_tls: FredTls,
             fred_client: FredClient,
         ] [$($test),+]);
     };

@@ -6,11 +6,12 @@ use std::time::Duration;
 use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::Builder;
-use fred::types::config::{Blocking, ConnectionConfig, ReconnectPolicy, TcpConfig};
+use fred::types::config::{Blocking, Config, ConnectionConfig, ReconnectPolicy, TcpConfig};
 use redlock_core::NodeName;
 use socket2::TcpKeepalive;
 
 use crate::line::{Line, Target};
+use crate::tls::Security;
 use crate::{FredNode, NodeConfigError, url};
 
 /// How long the kernel retransmits before it gives the connection up; a peer that is merely stopped still acknowledges.
@@ -35,6 +36,7 @@ pub struct FredNodeBuilder {
     name: Option<NodeName>,
     timeouts_before_reconnect: u32,
     connect_timeout: Duration,
+    security: Security,
 }
 
 #[derive(Clone)]
@@ -53,7 +55,13 @@ impl FredNodeBuilder {
     }
 
     fn new(source: Source) -> Self {
-        Self { source, name: None, timeouts_before_reconnect: 3, connect_timeout: Duration::from_millis(500) }
+        Self {
+            source,
+            name: None,
+            timeouts_before_reconnect: 3,
+            connect_timeout: Duration::from_millis(500),
+            security: Security::default(),
+        }
     }
 
     /// What the node is called in errors, events and metrics. Default: `host:port`, or the socket's path, and the
@@ -79,7 +87,15 @@ impl FredNodeBuilder {
         self
     }
 
-    /// The node. No I/O happens here: it connects at its first command.
+    /// How TLS sessions are made, for a `rediss://` URL. Default: the system's certificates are trusted, and are read
+    /// when the node is built. A client that was handed over has its own.
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    pub fn tls(mut self, tls: redlock_tls::Tls) -> Self {
+        self.security.tls = Some(tls);
+        self
+    }
+
+    /// The node. No network I/O happens here: it connects at its first command.
     pub fn build(self) -> Result<FredNode, NodeConfigError> {
         if self.timeouts_before_reconnect == 0 {
             return Err(NodeConfigError::NoTimeouts);
@@ -89,8 +105,11 @@ impl FredNodeBuilder {
         }
         let ours = matches!(self.source, Source::Url(_));
         let client = match self.source {
-            Source::Url(url) => connectable(&url, self.connect_timeout)?,
-            Source::Client(client) => usable(client)?,
+            Source::Url(url) => connectable(self.security.config(&url)?, self.connect_timeout)?,
+            Source::Client(client) => {
+                self.security.unused("what was handed over")?;
+                usable(client)?
+            }
         };
         let config = client.client_config();
         let name = self.name.unwrap_or_else(|| url::name(&config));
@@ -106,7 +125,7 @@ impl FredNodeBuilder {
 }
 
 /// A client of our own, as a node needs it.
-fn connectable(url: &str, connect_timeout: Duration) -> Result<Client, NodeConfigError> {
+fn connectable(config: Config, connect_timeout: Duration) -> Result<Client, NodeConfigError> {
     let tcp = TcpConfig {
         nodelay: Some(true),
         // A closed socket's data is delivered for up to minutes after a fault of the network; a reset one's is not.
@@ -126,7 +145,7 @@ fn connectable(url: &str, connect_timeout: Duration) -> Result<Client, NodeConfi
     // For ever, at first at once: a node is in use again well within a second of its return.
     let mut policy = ReconnectPolicy::new_exponential(0, 1, 250, 2);
     policy.set_jitter(1);
-    let mut builder = Builder::from_config(url::parse(url)?);
+    let mut builder = Builder::from_config(config);
     let built = builder.set_connection_config(connection).set_policy(policy).build();
     built.map_err(|_| NodeConfigError::Client { reason: "fred refuses its configuration" })
 }

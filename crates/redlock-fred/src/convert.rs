@@ -5,6 +5,8 @@ use fred::types::Resp3Frame;
 use redlock_core::{BackendError, FaultKind, Sent};
 use redlock_lua::{Value, classify};
 
+use crate::tls;
+
 /// A reply, errors of the server included.
 pub(crate) fn reply(frame: Resp3Frame) -> Result<Value, BackendError> {
     Ok(match frame {
@@ -46,6 +48,7 @@ fn convert(error: Error, otherwise: FaultKind, sent: Sent) -> BackendError {
     let kind = match (classify(code, message), error.kind()) {
         (FaultKind::Rejected, ErrorKind::Auth) => FaultKind::Authentication,
         (FaultKind::Rejected, ErrorKind::Timeout) => FaultKind::Timeout,
+        (FaultKind::Rejected, _) if tls::is_refusal(&error) => FaultKind::Protocol,
         (FaultKind::Rejected, ErrorKind::Parse | ErrorKind::Protocol) => FaultKind::Protocol,
         (FaultKind::Rejected, _) if code == "ERR" => FaultKind::Rejected,
         (FaultKind::Rejected, _) => otherwise,

@@ -42,6 +42,9 @@
 //! - An answer that comes while the connection is replaced is taken for none: fred does not say over which of its
 //!   connections an answer came.
 //!
+//! With TLS (`rediss://`; features `tls-rustls-ring`, `tls-rustls-aws-lc`) a server shows that it is the host of the URL; one
+//! that a cluster or a sentinel names shows that it is the name or the address that was told.
+//!
 //! A cluster is one vote, and no more reliable than one server: its replicas may learn of a lock too late to keep it through
 //! a failover. It claims [`Capabilities::SLOTS`](redlock_core::Capabilities::SLOTS), and answers no admin commands, which are
 //! about one server; so a `Redlock` with such a node has to be built with
@@ -57,8 +60,11 @@ mod meeting;
 mod node;
 mod silence;
 mod ticket;
+mod tls;
 mod url;
 
 pub use builder::FredNodeBuilder;
 pub use node::FredNode;
+#[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+pub use redlock_tls::{Cryptography, Tls, TlsConfigError};
 pub use url::NodeConfigError;

@@ -31,6 +31,9 @@ impl FredNode {
     /// The node at `redis://[user:password@]host[:port][/db]` or `unix:///path[?db=…&user=…&pass=…]`, with the default
     /// options. `valkey://` is the same as `redis://`, and `?protocol=resp3` chooses RESP3.
     ///
+    /// With `rediss://` (and `valkeys://`, `rediss-cluster://`, `rediss-sentinel://`) the connection is by TLS, for which a
+    /// feature must be on.
+    ///
     /// `redis-cluster://…` and `redis-sentinel://…`, as fred has them, are one node, too: the cluster is one vote.
     ///
     /// ```

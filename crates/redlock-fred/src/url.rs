@@ -13,7 +13,7 @@ use url::Url;
 pub enum NodeConfigError {
     /// The URL is none of a Redis node.
     #[error(
-        "no URL of a Redis node: {url} ({reason}); expected redis://[user:password@]host[:port][/db] or unix:///path"
+        "no URL of a Redis node: {url} ({reason}); expected redis[s]://[user:password@]host[:port][/db] or unix:///path"
     )]
     Url {
         /// The URL without user, password and query.
@@ -27,6 +27,22 @@ pub enum NodeConfigError {
         /// What is wrong with it, and the remedy.
         reason: &'static str,
     },
+    /// The URL asks for TLS, and no feature for it is on.
+    #[error("{url} asks for TLS: turn on the feature `tls-rustls-ring` or `tls-rustls-aws-lc`")]
+    NoTls {
+        /// The URL without user, password and query.
+        url: String,
+    },
+    /// TLS was set up for what does not ask for it, or makes its connections by itself.
+    #[error("TLS is set up, but {url} asks for none; make the node from a rediss:// URL")]
+    TlsWithoutSecureUrl {
+        /// The URL without user, password and query; or what was handed over.
+        url: String,
+    },
+    /// The TLS configuration cannot be used.
+    #[cfg(any(feature = "tls-rustls-ring", feature = "tls-rustls-aws-lc"))]
+    #[error(transparent)]
+    Tls(#[from] redlock_tls::TlsConfigError),
     /// A number of timeouts that would never, or always, replace the connection.
     #[error("timeouts_before_reconnect is 0: a connection is replaced after at least one timeout")]
     NoTimeouts,
@@ -35,24 +51,48 @@ pub enum NodeConfigError {
     NoTimeToConnect,
 }
 
-/// Parses without any I/O.
-pub(crate) fn parse(url: &str) -> Result<Config, NodeConfigError> {
-    config(url).map_err(|reason| NodeConfigError::Url { url: shown(url), reason })
+/// Where a URL leads.
+#[derive(Debug)]
+pub(crate) struct Address {
+    /// Without TLS as yet.
+    pub(crate) config: Config,
+    /// By TLS.
+    pub(crate) secure: bool,
 }
 
-fn config(text: &str) -> Result<Config, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+/// Parses without any I/O.
+pub(crate) fn parse(url: &str) -> Result<Address, NodeConfigError> {
+    address(url).map_err(|reason| NodeConfigError::Url { url: shown(url), reason })
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    let mut url = Url::parse(text).map_err(|error| error.to_string())?;
+    let plain = plain(url.scheme());
+    if let Some(plain) = plain {
+        url.set_scheme(plain).map_err(|()| "an unknown scheme")?;
+    }
+    Ok(Address { config: config(&url)?, secure: plain.is_some() })
+}
+
+/// The scheme for fred, which would make its own TLS sessions, and panic where two kinds of cryptography are there.
+fn plain(scheme: &str) -> Option<&'static str> {
+    Some(match scheme {
+        "rediss" | "valkeys" => "redis",
+        "rediss-cluster" | "valkeys-cluster" => "redis-cluster",
+        "rediss-sentinel" | "valkeys-sentinel" => "redis-sentinel",
+        _ => return None,
+    })
+}
+
+fn config(url: &Url) -> Result<Config, String> {
     let mut config = match url.scheme() {
-        "unix" | "redis+unix" | "valkey+unix" => on_socket(&url)?,
+        "unix" | "redis+unix" | "valkey+unix" => on_socket(url)?,
         "redis" | "valkey" | "redis-cluster" | "valkey-cluster" | "redis-sentinel" | "valkey-sentinel" => {
-            Config::from_url(text).map_err(|error| error.details().to_owned())?
+            Config::from_url(url.as_str()).map_err(|error| error.details().to_owned())?
         }
-        // The seam for TLS: these schemes, and fred's own `tls` in the configuration.
-        "rediss" | "valkeys" | "rediss-cluster" | "valkeys-cluster" | "rediss-sentinel"
-        | "valkeys-sentinel" => return Err("TLS is not supported".to_owned()),
         _ => return Err("an unknown scheme".to_owned()),
     };
-    config.version = match query(&url).get("protocol").map(String::as_str) {
+    config.version = match query(url).get("protocol").map(String::as_str) {
         None | Some("2" | "resp2") => RespVersion::RESP2,
         Some("3" | "resp3") => RespVersion::RESP3,
         Some(_) => return Err("an unknown protocol".to_owned()),
@@ -100,7 +140,7 @@ fn listed(hosts: &[Server]) -> String {
 }
 
 /// The URL without what may be secret: all up to the last `@` (a password may hold any sign), and the query.
-fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
     let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
@@ -111,8 +151,12 @@ fn shown(url: &str) -> String {
 mod tests {
     use super::*;
 
+    fn config_of(url: &str) -> Config {
+        parse(url).expect("a good URL").config
+    }
+
     fn named(url: &str) -> String {
-        name(&parse(url).expect("a good URL")).as_str().to_owned()
+        name(&config_of(url)).as_str().to_owned()
     }
 
     #[test]
@@ -128,20 +172,29 @@ mod tests {
 
     #[test]
     fn credentials_database_and_protocol_are_read() {
-        let tcp = parse("redis://me:p%40ss@host/2?protocol=resp3").expect("a good URL");
-        let unix = parse("unix:///run/a%20b.sock?db=2&user=me&pass=p%40ss&protocol=3").expect("a good URL");
+        let tcp = config_of("redis://me:p%40ss@host/2?protocol=resp3");
+        let unix = config_of("unix:///run/a%20b.sock?db=2&user=me&pass=p%40ss&protocol=3");
         for config in [&tcp, &unix] {
             assert_eq!((config.username.as_deref(), config.password.as_deref()), (Some("me"), Some("p@ss")));
             assert_eq!((config.database, &config.version), (Some(2), &RespVersion::RESP3));
         }
         assert_eq!(unix.server, ServerConfig::Unix { path: "/run/a b.sock".into() });
-        assert_eq!(parse("redis://host").expect("a good URL").version, RespVersion::RESP2);
+        assert_eq!(config_of("redis://host").version, RespVersion::RESP2);
     }
 
     #[test]
-    fn tls_is_refused_by_name() {
-        let text = parse("rediss://host").expect_err("no TLS").to_string();
-        assert!(text.contains("TLS is not supported"), "{text}");
+    fn a_secure_url_is_the_plain_one_with_tls() {
+        for (secure, plain) in [
+            ("rediss://u:p@host:7000/2", "redis://u:p@host:7000/2"),
+            ("VALKEYS://host", "valkey://host"),
+            ("rediss-cluster://a:7000?node=b:7001", "redis-cluster://a:7000?node=b:7001"),
+            ("valkeys-sentinel://a?sentinelServiceName=main", "redis-sentinel://a?sentinelServiceName=main"),
+        ] {
+            let (secure, plain) = (parse(secure).expect("a good URL"), parse(plain).expect("a good URL"));
+            assert_eq!(secure.config, plain.config);
+            assert!(secure.secure && !plain.secure);
+        }
+        parse("rediss+unix:///run/redis.sock").expect_err("there is no such");
     }
 
     /// hazard: 82
@@ -155,6 +208,7 @@ mod tests {
             "redis+unix:///run/redis.sock?db=x&pass=secret",
             "redis-cluster://user:secret@host?node=x",
             "redis://host?protocol=secret",
+            "rediss://user:secret@host/name",
         ];
         for url in urls {
             let text = parse(url).expect_err("a bad URL").to_string();
