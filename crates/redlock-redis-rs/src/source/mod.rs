@@ -45,6 +45,10 @@ enum Kind {
 
 impl Source {
     /// `connect_timeout` is what a whole attempt to connect may take.
+    #[cfg_attr(
+        not(feature = "cluster"),
+        allow(unused_variables, reason = "only a cluster's client keeps its own time")
+    )]
     pub(crate) fn open(self, connect_timeout: Duration) -> Result<Opened, NodeConfigError> {
         let (address, shown) = match self.0 {
             Kind::Url(url) => (url::parse(&url)?, url::shown(&url)),
