@@ -138,8 +138,7 @@ impl Attempt {
     /// decided over a quorum, and the next lock gets a greater one from that node.
     fn carry_over(&self, lifting: &mut Lifting) {
         for node in 0..self.round.quorum().nodes() {
-            let counts = self.round.vote(node) == Some(Vote::Yes) && self.stored.has(node, lifting.token);
-            if counts {
+            if self.round.vote(node) == Some(Vote::Yes) && self.stored.has(node, lifting.token) {
                 lifting.round.record(node, Vote::Yes);
             }
         }
