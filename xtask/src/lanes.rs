@@ -91,7 +91,7 @@ pub(crate) const LANES: &[Lane] = &[
         about: "seeded schedules with faults, and the mutants that they must catch",
         needs: Need::Nothing,
         work: &[
-            Work::Simulate(&["--seeds", "50000"]),
+            Work::Simulate(&["--seeds", "100000"]),
             Work::Simulate(&["--seeds", "50000", "--mutant", "all"]),
         ],
     },

@@ -37,6 +37,9 @@ struct Trace {
     /// At least so long; a node's clock is fast by a fifth at most.
     stands_until: Duration,
     releases: Vec<(Sent, bool)>,
+    /// A release has removed it, and it was planted again by what an older connection carried: after a re-plant, the library
+    /// takes the removal for the end of it.
+    removed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +97,7 @@ impl Trace {
         match command {
             LockCommand::Release(_) if delivery.executed() => {
                 self.planted = None;
+                self.removed |= removes(&delivery.outcome);
                 self.releases.push((sent, true));
             }
             LockCommand::Release(_) => self.releases.push((sent, false)),
@@ -121,9 +125,9 @@ impl Trace {
         };
         let pause = pause.saturating_add(way.node_timeout.saturating_mul(4)).saturating_add(ROUNDING);
         // Nor longer than the lease would have lasted, had it been granted with the release.
-        let first = self.releases.first().map_or(from, |(release, _)| release.at);
+        let first = self.releases.iter().map(|(release, _)| release.at).min().unwrap_or(from);
         let until = self.stands_until.min(first.saturating_add(self.lasts));
-        let until = if way.forgets { from } else { until };
+        let until = if way.forgets || self.removed { from } else { until };
         let repeats = sent.iter().copied().filter(|at| (from..until).contains(at));
         let times: Vec<_> = std::iter::once(from).chain(repeats).chain([until]).collect();
         let silent = times.windows(2).find_map(|pair| {
@@ -146,6 +150,13 @@ fn ttl(command: &LockCommand) -> Duration {
         LockCommand::RePlant(re_plant) => re_plant.ttl.as_duration(),
         _ => Duration::ZERO,
     }
+}
+
+fn removes(outcome: &Outcome) -> bool {
+    let (Outcome::Answered(Answer::Lock(reply)) | Outcome::AnswerLost(Answer::Lock(reply))) = outcome else {
+        return false;
+    };
+    matches!(reply, LockReply::Released(released) if released.removed > 0)
 }
 
 fn plants(outcome: &Outcome) -> bool {

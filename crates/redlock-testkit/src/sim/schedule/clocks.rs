@@ -40,7 +40,7 @@ const HOURS: Duration = Duration::from_secs(6 * 3600);
 impl Clocks {
     /// Where nodes forget, wall clocks are at most `max_clock_skew` apart: half of that when they are set, and the rest for
     /// what a node's, which goes by its clock, drifts until the end of the schedule.
-    pub(super) fn random(rng: &mut Rng, deployment: &Deployment) -> Self {
+    pub(super) fn random(rng: &mut Rng, deployment: &Deployment, contest: bool) -> Self {
         if deployment.forgets() {
             let factor = rng.pick(&[0, 1_000]);
             let (slow_client, fast_node) = (u64::from(factor) / 2, u64::from(factor) / 2);
@@ -54,8 +54,8 @@ impl Clocks {
             factor,
             slow_client,
             fast_node: whole.saturating_sub(slow_client),
-            apart: rng.pick(&[Duration::ZERO, millis(50), HOURS]),
-            are_set: rng.chance(500),
+            apart: if contest { HOURS } else { rng.pick(&[Duration::ZERO, millis(50), HOURS]) },
+            are_set: contest || rng.chance(500),
             bounded: false,
         }
     }

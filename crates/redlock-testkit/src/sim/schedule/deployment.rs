@@ -14,7 +14,8 @@ pub(in crate::sim) struct Deployment {
     forgets: bool,
     pub(in crate::sim) max_clock_skew: Duration,
     pub(in crate::sim) start: Start,
-    /// This node never forgets: if all forget within one hold-off, the deployment looks new, which is a stated limit.
+    /// This node never forgets: if all that were in use forget within one hold-off, the deployment looks new, which is a stated
+    /// limit.
     pub(in crate::sim) faithful: usize,
     /// For how long a node that forgot is not counted.
     pub(in crate::sim) hold_off: Duration,
@@ -68,7 +69,10 @@ impl Deployment {
         let leases = times.max_ttl().saturating_add(times.max_ttl() / 50).saturating_add(millis(2));
         let hold_off = leases.saturating_add(max_clock_skew).saturating_add(GRAIN);
         let forgets = guard != RestartGuard::Off;
-        Self { guard, forgets, max_clock_skew, start, faithful: rng.index(nodes), hold_off }
+        // One that has been in use, beside the one that has not.
+        let next = rng.within(1, u64::try_from(nodes).unwrap_or(2).saturating_sub(1).max(1));
+        let faithful = one.saturating_add(usize::try_from(next).unwrap_or(1)).checked_rem(nodes).unwrap_or(0);
+        Self { guard, forgets, max_clock_skew, start, faithful, hold_off }
     }
 
     pub(in crate::sim) fn forgets(&self) -> bool {

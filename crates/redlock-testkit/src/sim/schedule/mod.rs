@@ -94,13 +94,13 @@ impl Schedule {
         let count = rng.weighted(&[(3, 2), (5, 3), (3, 4), (1, 5)]).max(2);
         let contest = rng.chance(120);
         let times = Times::random(&mut rng, contest);
-        let mix = if contest { Mix::contest() } else { Mix::random(&mut rng) };
+        let deployment = Deployment::random(&mut rng, nodes, times);
+        let mix = if contest { Mix::contest(&deployment) } else { Mix::random(&mut rng) };
         let operations = rng.within(20, 26).div_ceil(u64::try_from(count).unwrap_or(1));
-        let network = Network::random(&mut rng, times);
+        let network = Network::random(&mut rng, times, contest);
         let length = times.ttl.saturating_mul(5);
         let crash = if rng.chance(300) { 400 } else { 0 };
-        let deployment = Deployment::random(&mut rng, nodes, times);
-        let clocks = Clocks::random(&mut rng, &deployment);
+        let clocks = Clocks::random(&mut rng, &deployment, contest);
         let latest_start = if deployment.forgets() { times.ttl.saturating_mul(3) } else { Duration::ZERO };
         let fenced = if contest { 1000 } else { rng.pick(&[0, 500, 1000, 1000]) };
         let stopped = if rng.chance(350) { 500 } else { 0 };
@@ -121,7 +121,13 @@ impl Schedule {
             nodes: (0..nodes).map(|_| NodePlan::random(&mut rng, clocks, &deployment)).collect(),
             deployment,
             clocks,
-            resources: if contest { 1 } else { rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1) },
+            resources: if contest && deployment.forgets() {
+                1
+            } else if contest {
+                3
+            } else {
+                rng.weighted(&[(5, 1), (4, 2), (1, 3)]).max(1)
+            },
             times,
             mix,
             clients,
@@ -165,12 +171,14 @@ impl Times {
 }
 
 impl Mix {
-    /// One lock after the other, held for no time, over slow ways: so that attempts overlap whole locks of others.
-    fn contest() -> Self {
+    /// One lock after the other, held for no time, over slow ways: so that attempts overlap whole locks of others. Where nodes
+    /// forget, extended: so that attempts overlap a restart and the extensions of others.
+    fn contest(deployment: &Deployment) -> Self {
+        let extend = if deployment.forgets() { 900 } else { 0 };
         Self {
             cancel: 0,
             several: 0,
-            extend: 0,
+            extend,
             extend_to: 0,
             at_the_edge: 0,
             auto_extend: 0,
@@ -180,7 +188,7 @@ impl Mix {
             leak: 0,
             using: 0,
             rest: 0,
-            brief: 900,
+            brief: 900_u64.saturating_sub(extend),
         }
     }
 

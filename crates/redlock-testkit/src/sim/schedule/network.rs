@@ -17,12 +17,12 @@ pub(super) struct Network {
 }
 
 impl Network {
-    pub(super) fn random(rng: &mut Rng, times: Times) -> Self {
+    pub(super) fn random(rng: &mut Rng, times: Times, contest: bool) -> Self {
         let losses = [0, 0, 50, 150, 300];
         let delays = [Duration::ZERO, times.slowest];
         Self {
             bad_ways: rng.pick(&[300, 600, 1000]),
-            lose_commands: rng.pick(&losses),
+            lose_commands: if contest { 300 } else { rng.pick(&losses) },
             lose_replies: rng.pick(&losses),
             reconnects: rng.pick(&[0, 0, 50, 200]),
             command_delay: rng.pick(&delays),
