@@ -28,7 +28,7 @@ const STEPS: u64 = 200;
 
 /// Steps that follow from their number, the same for each backend but for the name of its run.
 async fn run(node: &dyn Backend, step: u64) -> String {
-    let run_id = description_of(node).await.run_id.expect("a run id");
+    let run_id = description_of(node).await.run().expect("a run");
     let dice = step.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let id = |salt: u64| NodeId::from_random([u8::try_from((dice >> salt) % 5).expect("small"); 16]);
     let durability = [Some(Durability::Always), Some(Durability::Partial), Some(Durability::Nothing), None];

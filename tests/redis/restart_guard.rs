@@ -128,14 +128,35 @@ async fn a_first_boot_with_a_server_missing_says_what_it_waits_for() {
 async fn a_promoted_replica_is_withheld() {
     let (servers, master) = (servers(), server());
     let held = held_by_two(&servers).await;
+    copy(&master, &servers[0]).await;
+    servers[0].command(["REPLICAOF", "NO", "ONE"]).expect("promoted");
+    let error = no_quorum(build(process(&servers)).try_acquire("x").await);
+    only_withheld(&error, &servers[0], |reason| reason == WithheldReason::Promoted);
+    assert!(held.is_valid());
+}
+
+/// Makes the second a replica of the first, which has all of its data then.
+async fn copy(master: &RedisServer, replica: &RedisServer) {
     let port = master.port().expect("a port").to_string();
-    servers[0].command(["REPLICAOF", "127.0.0.1", &port]).expect("a replica");
+    replica.command(["REPLICAOF", "127.0.0.1", &port]).expect("a replica");
     eventually("copied", async || {
-        let info = servers[0].command(["INFO", "replication"]).expect("INFO");
+        let info = replica.command(["INFO", "replication"]).expect("INFO");
         info.as_text().is_some_and(|text| text.contains("master_link_status:up"))
     })
     .await;
-    servers[0].command(["REPLICAOF", "NO", "ONE"]).expect("promoted");
+}
+
+/// Its process is the one that the marker names; but it was a replica in between, of one that did not have the lock yet.
+/// hazard: 15
+#[tokio::test]
+async fn a_master_that_was_a_replica_in_between_is_withheld() {
+    let (servers, other) = (servers(), server());
+    assert!(build(process(&servers)).verify_nodes().await.is_sound());
+    copy(&servers[0], &other).await;
+    other.command(["REPLICAOF", "NO", "ONE"]).expect("promoted");
+    let held = held_by_two(&servers).await;
+    copy(&other, &servers[0]).await;
+    servers[0].command(["REPLICAOF", "NO", "ONE"]).expect("promoted again");
     let error = no_quorum(build(process(&servers)).try_acquire("x").await);
     only_withheld(&error, &servers[0], |reason| reason == WithheldReason::Promoted);
     assert!(held.is_valid());

@@ -75,8 +75,8 @@ pub(crate) static LIFT: Script = script!("lift" behind "state" behind "fence");
 pub(crate) static RELEASE: Script = script!("release" behind "state");
 pub(crate) static INSPECT: Script = script!("inspect" behind "state");
 pub(crate) static READ_MEMBER: Script = script!("member" behind "sets");
-pub(crate) static CLAIM: Script = script!("claim");
-pub(crate) static MARK: Script = script!("mark");
+pub(crate) static CLAIM: Script = script!("claim" behind "run");
+pub(crate) static MARK: Script = script!("mark" behind "run");
 pub(crate) static ANNOUNCE: Script = script!("announce" behind "sets");
 
 /// What a store does, which is no node: no lock stands there.

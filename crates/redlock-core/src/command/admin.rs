@@ -98,6 +98,8 @@ pub struct ScanPage {
 pub struct Description {
     /// Identifies the running process: it changes at each restart.
     pub run_id: Option<String>,
+    /// Identifies its data among the copies of a replication: it changes at each promotion.
+    pub replication_id: Option<String>,
     /// Since the process started.
     pub uptime: Option<Duration>,
     /// Master or replica.
@@ -110,6 +112,18 @@ pub struct Description {
     pub eviction: Option<String>,
     /// The node's own wall clock, since the Unix epoch.
     pub time: Option<Duration>,
+}
+
+impl Description {
+    /// What a [`Marker`] is bound to: the running process, and its part in the replication. A master that becomes a replica and is
+    /// promoted again is the same process, and has lost what its successor did not have. `None` where no process is told.
+    pub fn run(&self) -> Option<String> {
+        let run_id = self.run_id.as_deref()?;
+        Some(match &self.replication_id {
+            Some(replication_id) => format!("{run_id}.{replication_id}"),
+            None => run_id.to_owned(),
+        })
+    }
 }
 
 /// A node's part in replication.

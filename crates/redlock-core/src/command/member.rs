@@ -46,7 +46,7 @@ impl fmt::Display for NodeId {
 /// Says of which run of the node's process it is known that it has not forgotten a lock. It has no expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marker {
-    /// The run, as [`Description::run_id`](super::Description::run_id) names it.
+    /// The run, as [`Description::run`](super::Description::run) names it.
     pub run_id: String,
     /// The node.
     pub node_id: NodeId,
@@ -60,7 +60,7 @@ pub struct Marker {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claim {
-    /// The run, as [`Description::run_id`](super::Description::run_id) names it.
+    /// The run, as [`Description::run`](super::Description::run) names it.
     pub run_id: String,
     /// Who claims: chosen at random for each declaration.
     pub claimant: NodeId,

@@ -123,14 +123,14 @@ pub(super) type Failure = (usize, BackendError, &'static str);
 pub(super) struct Question {
     pub(super) shared: Arc<Shared>,
     nodes: Vec<usize>,
-    failed: Option<BackendError>,
+    failed: Option<(usize, BackendError)>,
 }
 
 impl Question {
     async fn run(mut self, node: usize, limit: Duration) {
         if let Err((node, error, command)) = self.ask(node, limit).await {
             self.shared.fault(node, error.clone(), command);
-            self.failed = Some(error);
+            self.failed = Some((node, error));
         }
         let shared = Arc::clone(&self.shared);
         drop(self);
@@ -154,9 +154,10 @@ impl Question {
                 self.nodes.sort_unstable();
                 self.nodes.dedup();
                 if self.claim(&all, limit).await? {
-                    self.mark(all, limit).await.map_err(|(node, error)| (node, error, "mark"))?;
+                    self.mark(all, limit).await.map_err(|(node, error)| (node, error, "mark"))
+                } else {
+                    self.wait_for_marks(&all, limit).await
                 }
-                Ok(())
             }
         }
     }
@@ -202,7 +203,8 @@ impl Question {
 impl Drop for Question {
     fn drop(&mut self) {
         for node in std::mem::take(&mut self.nodes) {
-            let news = self.shared.members.settle(node, self.failed.clone(), self.shared.now());
+            let failed = self.failed.as_ref().filter(|(at, _)| *at == node).map(|(_, error)| error.clone());
+            let news = self.shared.members.settle(node, failed, self.shared.now());
             self.shared.tell(node, &news);
         }
     }

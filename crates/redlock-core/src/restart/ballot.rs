@@ -31,7 +31,9 @@ pub(crate) struct Ballot {
 struct Parked {
     node: usize,
     epoch: Epoch,
-    /// When it granted.
+    /// Whether it granted, or acknowledged what it had granted.
+    grants: bool,
+    /// When it did.
     at: Moment,
     /// Whether the node was asked on behalf of this grant.
     asked: bool,
@@ -88,17 +90,21 @@ impl Ballot {
     /// The vote of a node that granted over that connection; `None` where it is not known yet. `open` says whether other nodes
     /// may yet answer.
     pub(crate) fn granted(&mut self, node: usize, epoch: Epoch, open: bool) -> Option<Vote> {
+        self.said_yes((node, epoch), true, open)
+    }
+
+    fn said_yes(&mut self, (node, epoch): (usize, Epoch), grants: bool, open: bool) -> Option<Vote> {
         let at = self.shared.now();
         if self.wait.is_none() {
-            if matches!(self.shared.members.worth(node, epoch, (at, at)), Worth::Counts) {
+            if matches!(self.shared.members.worth((node, epoch), grants, (at, at)), Worth::Counts) {
                 return Some(Vote::Yes);
             }
             // Before it is looked at again, so that no news is missed.
             let heard = self.shared.members.news.listen();
             self.wait = Some(Wait { heard, until: Box::pin(sleep(self.limit.saturating_mul(4))) });
         }
-        let mut parked = Parked { node, epoch, at, asked: false };
-        let vote = self.vote(&mut parked, open);
+        let mut parked = Parked { node, epoch, grants, at, asked: false };
+        let vote = self.vote(&mut parked, open, false);
         if vote.is_none() {
             self.parked.push(parked);
         }
@@ -111,7 +117,7 @@ impl Ballot {
         if mutants::active(Mutant::ExtensionCountsForgetful) {
             return Some(Vote::Yes);
         }
-        self.granted(node, epoch, open)
+        self.said_yes((node, epoch), false, open)
     }
 
     /// Something was heard of that node: it is asked who it is, if nobody knows.
@@ -142,7 +148,7 @@ impl Ballot {
     pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Epoch, Vote)> {
         let mut votes = Vec::new();
         for mut parked in std::mem::take(&mut self.parked) {
-            match self.vote(&mut parked, open && !late) {
+            match self.vote(&mut parked, open && !late, late) {
                 Some(vote) => votes.push((parked.node, parked.epoch, vote)),
                 None if late => {
                     let vote = self.fault(parked.node, BackendError::timeout());
@@ -154,9 +160,9 @@ impl Ballot {
         votes
     }
 
-    fn vote(&mut self, parked: &mut Parked, open: bool) -> Option<Vote> {
+    fn vote(&mut self, parked: &mut Parked, open: bool, late: bool) -> Option<Vote> {
         let members = &self.shared.members;
-        let worth = members.worth(parked.node, parked.epoch, (parked.at, self.shared.now()));
+        let worth = members.worth((parked.node, parked.epoch), parked.grants, (parked.at, self.shared.now()));
         match worth {
             Worth::Counts => Some(Vote::Yes),
             Worth::Asking => {
@@ -177,7 +183,7 @@ impl Ballot {
             Worth::Unknown => Some(self.fault(parked.node, unasked())),
             Worth::Failed(error) => Some(self.fault(parked.node, error)),
             // The others may turn out to be new, too.
-            Worth::Withheld { may_be_fresh: true, .. } if open || members.is_asking() => None,
+            Worth::Withheld { may_be_fresh: true, .. } if open || !late && members.is_asking() => None,
             Worth::Withheld { by, may_be_fresh } => {
                 if let Some(withheld) = members.first_told(parked.node, by, may_be_fresh) {
                     self.shared.observers.emit(|| Event::VotesWithheld { withheld: &withheld });

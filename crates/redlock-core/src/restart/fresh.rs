@@ -32,7 +32,7 @@ impl Members {
         match known.judge(self.guard, hold_off, now) {
             Some(_) if self.is_marked(said) => ToMark::Nothing,
             Some(Judgement::Member | Judgement::Survivor | Judgement::Old) => {
-                said.run_id().map_or(ToMark::Nothing, |run| ToMark::One((node, said.epoch, run)))
+                said.run().map_or(ToMark::Nothing, |run| ToMark::One((node, said.epoch, run)))
             }
             Some(Judgement::Blank(by)) if by.may_be_fresh() => self.fresh(state, (node, now, limit)),
             Some(Judgement::Blank(_)) | None => ToMark::Nothing,
@@ -50,7 +50,7 @@ impl Members {
             let recent = now.saturating_since(said.at) <= recent;
             let judged = known.judge(self.guard, self.hold_off_of(state), now);
             let blank = matches!(judged, Some(Judgement::Blank(by)) if by.may_be_fresh());
-            (recent && blank && !said.is_claimed()).then(|| Some((node, said.epoch, said.run_id()?)))?
+            (recent && blank && !said.is_claimed()).then(|| Some((node, said.epoch, said.run()?)))?
         });
         let blank: Vec<_> = blank.collect();
         let quorum = mutants::active(Mutant::QuorumOfBlankNodesIsFresh);
@@ -75,6 +75,15 @@ impl Members {
             Some(Said { epoch, at: said.at, description, marker, sets, sets_at: now, claims })
         });
         again.map_or_else(News::default, |again| self.learn(node, again, now))
+    }
+
+    /// Whether each of these nodes has a marker by now.
+    pub(super) fn are_marked(&self, nodes: &[Run]) -> bool {
+        let state = self.state();
+        nodes.iter().all(|(node, ..)| {
+            let said = state.known.get(*node).and_then(|known| known.said.as_ref());
+            said.is_some_and(|said| said.live_marker().is_some())
+        })
     }
 
     /// Whether none of these nodes has a marker by now, nor is claimed.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::standing::{Facts, Judgement, judge, survived};
+use super::standing::{Facts, Judgement, is_of_present_run, is_of_process, judge, survived};
 use crate::{
     AnnouncedSet, BackendError, Description, Epoch, Marker, Moment, NodeId, RestartGuard, Role,
     WithheldReason,
@@ -53,18 +53,22 @@ struct Run {
 }
 
 impl Said {
-    pub(super) fn run_id(&self) -> Option<String> {
-        self.description.run_id.clone()
+    pub(super) fn run(&self) -> Option<String> {
+        self.description.run()
     }
 
     /// Whether somebody is about to declare that this run belongs to a new deployment.
     pub(super) fn is_claimed(&self) -> bool {
-        self.description.run_id.as_ref().is_some_and(|run_id| self.claims.contains(run_id))
+        self.claims.iter().any(|run| is_of_process(&self.description, run))
     }
 
     /// The marker, if it is of the present run.
     pub(super) fn live_marker(&self) -> Option<&Marker> {
-        self.marker.as_ref().filter(|marker| Some(&marker.run_id) == self.description.run_id.as_ref())
+        self.marker.as_ref().filter(|marker| is_of_present_run(&self.description, marker))
+    }
+
+    fn marker_of_process(&self) -> Option<&Marker> {
+        self.marker.as_ref().filter(|marker| is_of_process(&self.description, &marker.run_id))
     }
 }
 
@@ -96,7 +100,7 @@ impl Known {
     pub(super) fn marked(&mut self, epoch: Epoch, marker: Marker) {
         if let (Some(said), Some(run)) = (&mut self.said, &mut self.run)
             && said.epoch == epoch
-            && said.description.run_id.as_ref() == Some(&marker.run_id)
+            && is_of_present_run(&said.description, &marker)
         {
             run.marker = Some(marker.node_id.clone());
             said.marker = Some(marker);
@@ -121,7 +125,7 @@ impl Known {
 impl Run {
     fn new(said: &Said, before: Option<&Self>) -> Self {
         Self {
-            id: said.run_id(),
+            id: said.description.run_id.clone(),
             epoch: said.epoch,
             since: None,
             after: before.map(|before| before.last_heard),
@@ -138,7 +142,7 @@ impl Run {
 
     fn see(&mut self, said: &Said) {
         self.last_heard = said.at;
-        let marker = said.live_marker().map(|marker| marker.node_id.clone());
+        let marker = said.marker_of_process().map(|marker| marker.node_id.clone());
         if self.marker.is_some() && marker != self.marker {
             (self.emptied, self.since) = (true, None);
         }

@@ -2,10 +2,17 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use super::ask::{Failure, Question, answer, for_the_guard, membership, moved};
 use super::fresh::Run;
 use crate::shared::deadline;
 use crate::{AdminCommand, AdminReply, BackendError, Claim, Epoch, FaultKind, Marker, NodeId, Sent};
+
+/// How often a mark is sent.
+const TRIES: u32 = 3;
+/// How often it is looked whether another client has marked the nodes.
+const LOOKS: u32 = 8;
 
 impl Question {
     /// Before a new deployment is marked: whether all nodes are still blank now that all are known, and whether all have noted
@@ -16,11 +23,7 @@ impl Question {
     /// with those that the marks have not reached yet. Both were found by the exhaustive model.
     pub(super) async fn claim(&self, all: &[Run], limit: Duration) -> Result<bool, Failure> {
         let shared = &self.shared;
-        for (node, epoch, reply) in self.each(to_all(all, |_| AdminCommand::ReadMember), limit).await {
-            let stands = reply.and_then(membership).map_err(|error| (node, error, "read-member"))?;
-            let news = shared.members.read_again(node, epoch, stands, shared.now());
-            shared.tell(node, &news);
-        }
+        self.read_again(all, limit).await?;
         if !shared.members.are_new(all) {
             return Ok(false);
         }
@@ -31,19 +34,39 @@ impl Question {
         for (node, _, reply) in self.each(claims, limit).await {
             match reply.and_then(|reply| claimed(&reply)) {
                 Ok(true) => {}
-                Ok(false) => noted = Err((node, moved(), "claim")),
+                // Another client has marked it meanwhile, or it has restarted.
+                Ok(false) => noted = noted.map(|_| false),
                 Err(error) => noted = Err((node, for_the_guard(&error), "claim")),
             }
         }
-        if noted.is_err() {
+        if !matches!(noted, Ok(true)) {
             let given_up = to_all(all, |run_id| AdminCommand::Claim(claim(run_id).given_up()));
             // Where this is lost, the nodes count when the hold-off is over.
             drop(self.each(given_up, limit).await);
-            for (node, ..) in all {
-                shared.members.doubt(*node);
-            }
         }
         noted
+    }
+
+    /// Another client is declaring the deployment new: its marks are a few moments away.
+    pub(super) async fn wait_for_marks(&self, all: &[Run], limit: Duration) -> Result<(), Failure> {
+        for _ in 0..LOOKS {
+            sleep(limit / LOOKS).await;
+            self.read_again(all, limit).await?;
+            if self.shared.members.are_marked(all) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_again(&self, all: &[Run], limit: Duration) -> Result<(), Failure> {
+        let shared = &self.shared;
+        for (node, epoch, reply) in self.each(to_all(all, |_| AdminCommand::ReadMember), limit).await {
+            let stands = reply.and_then(membership).map_err(|error| (node, error, "read-member"))?;
+            let news = shared.members.read_again(node, epoch, stands, shared.now());
+            shared.tell(node, &news);
+        }
+        Ok(())
     }
 
     /// Marks one node, or all of a new deployment: these count when all are marked, over the connections over which they were
@@ -60,16 +83,29 @@ impl Question {
             };
             marks.push((node, epoch, AdminCommand::Mark(marker)));
         }
+        let commands = marks.clone();
         let mut written = Vec::with_capacity(marks.len());
         let mut failed = Ok(());
-        for (node, epoch, reply) in self.each(marks, limit).await {
-            match reply.and_then(marked).and_then(|marker| marker.ok_or_else(moved)) {
-                Ok(marker) => written.push((node, epoch, marker)),
-                Err(error) => {
-                    shared.members.doubt(node);
-                    failed = Err((node, for_the_guard(&error)));
+        // A mark that comes late, or twice, is bound to the run all the same; one that is given up costs the hold-off.
+        for _ in 0..TRIES {
+            failed = Ok(());
+            let mut again = Vec::new();
+            for (node, epoch, reply) in self.each(std::mem::take(&mut marks), limit).await {
+                match reply.and_then(marked).and_then(|marker| marker.ok_or_else(moved)) {
+                    Ok(marker) => written.push((node, epoch, marker)),
+                    Err(error) => {
+                        failed = Err((node, for_the_guard(&error)));
+                        again.push(node);
+                    }
                 }
             }
+            marks = commands.iter().filter(|(node, ..)| again.contains(node)).cloned().collect();
+            if marks.is_empty() {
+                break;
+            }
+        }
+        for (node, ..) in &marks {
+            shared.members.doubt(*node);
         }
         match &failed {
             Ok(()) => shared.members.marked(written),

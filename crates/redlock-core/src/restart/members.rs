@@ -97,7 +97,13 @@ impl Members {
 
     /// What the node's grant over that connection is worth now.
     /// `wanted` is when it was granted: of a node that is withheld, no much older answer is taken.
-    pub(super) fn worth(&self, node: usize, epoch: Epoch, (wanted, now): (Moment, Moment)) -> Worth {
+    /// `grants` is whether it is a grant: what is held already is not ended by a conflict that comes later.
+    pub(super) fn worth(
+        &self,
+        (node, epoch): (usize, Epoch),
+        grants: bool,
+        (wanted, now): (Moment, Moment),
+    ) -> Worth {
         if !self.guards(node) {
             return Worth::Counts;
         }
@@ -118,7 +124,7 @@ impl Members {
         match known.judge(self.guard, hold_off, now) {
             // Its marker tells other clients how long this one's leases may be.
             Some(Judgement::Member | Judgement::Survivor | Judgement::Old) if self.is_marked(said) => {
-                if self.is_forbidden(&state) {
+                if grants && self.is_forbidden(&state) {
                     Worth::Failed(forbidden())
                 } else if since > hold_off / 2 {
                     // What keeps it up to date has stopped: the runtime in which it ran, or the machine.
@@ -306,10 +312,13 @@ impl Members {
 
     pub(super) fn is_marked(&self, said: &Said) -> bool {
         // Without a run there is nothing to bind a marker to.
-        let Some(run_id) = &said.description.run_id else { return true };
-        said.marker
-            .as_ref()
-            .is_some_and(|marker| marker.run_id == *run_id && marker.max_ttl >= self.own_max_ttl())
+        if said.description.run_id.is_none() {
+            return true;
+        }
+        said.live_marker().is_some_and(|marker| {
+            // What it says of the disk decides after a restart, and may be changed while the node runs.
+            marker.max_ttl >= self.own_max_ttl() && marker.durability == said.description.durability
+        })
     }
 
     /// Whether nothing may be locked on these nodes, whatever their votes are worth.

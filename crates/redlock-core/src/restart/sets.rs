@@ -29,6 +29,8 @@ impl Members {
     /// The set of this client, where it is time to announce it: every node is known, and nothing is in conflict with it.
     pub(super) fn to_announce(&self, now: Moment) -> Option<(NodeSet, Duration)> {
         let mut state = self.state();
+        // With what is known since the sets were read: a node that has its identity only now may make this set conflict.
+        self.find_conflict(&mut state, now);
         let hold_off = self.hold_off_of(&state);
         if self.guard == RestartGuard::Off
             || state.conflict.is_some()
@@ -39,7 +41,8 @@ impl Members {
         let ids: Option<Vec<_>> = (0..self.nodes.len())
             .map(|node| {
                 let known = state.known.get(node)?;
-                let said = self.said_now(&state, node)?;
+                // One that answers no more may be another node by now.
+                let said = self.said_now(&state, node).filter(|_| known.failed.is_none())?;
                 let judged = known.judge(self.guard, hold_off, now)?;
                 let counts = !matches!(judged, Judgement::Blank(_));
                 counts.then(|| said.marker.as_ref().map(|marker| marker.node_id.clone()))?
@@ -80,7 +83,9 @@ impl Members {
         let unknown = self.nodes.len().saturating_sub(own.len());
         let all = state.known.iter().filter_map(|known| known.said.as_ref());
         let live = all.flat_map(|said| said.sets.iter().map(move |set| (set, said.sets_at)));
-        let found = live.filter_map(|(one, at)| {
+        // What this client itself has announced before a node got another identity is nobody else's.
+        let own_before = state.announced.as_ref().map(|(_, set)| set);
+        let found = live.filter(|(one, _)| own_before != Some(&one.set)).filter_map(|(one, at)| {
             let rest = one.remaining.checked_sub(now.saturating_since(at)).filter(|rest| !rest.is_zero())?;
             (!is_safe(&own, unknown, quorum, &one.set)).then(|| (one.set.clone(), rest))
         });

@@ -58,7 +58,9 @@ pub(super) fn judge(guard: RestartGuard, facts: Facts<'_>, hold_off: Duration) -
         None => Judgement::Old,
         remaining => Judgement::Blank(Blank { reason, remaining }),
     };
-    let Some(run_id) = &said.run_id else { return wait(WithheldReason::Unidentified, facts.watched) };
+    if said.run_id.is_none() {
+        return wait(WithheldReason::Unidentified, facts.watched);
+    }
     if said.role == Some(Role::Replica) {
         return Judgement::Blank(Blank { reason: WithheldReason::Replica, remaining: None });
     }
@@ -66,7 +68,7 @@ pub(super) fn judge(guard: RestartGuard, facts: Facts<'_>, hold_off: Duration) -
         return wait(WithheldReason::Emptied, facts.watched);
     }
     let by_marker = guard == RestartGuard::Member;
-    if by_marker && facts.marker.is_some_and(|marker| marker.run_id == *run_id) {
+    if by_marker && facts.marker.is_some_and(|marker| is_of_present_run(said, marker)) {
         return Judgement::Member;
     }
     // Replication is asynchronous: neither its disk nor its age says what a replica had when it was promoted.
@@ -77,6 +79,21 @@ pub(super) fn judge(guard: RestartGuard, facts: Facts<'_>, hold_off: Duration) -
         return Judgement::Survivor;
     }
     wait(WithheldReason::Restarted { uptime: age(facts) }, age(facts).unwrap_or(facts.watched))
+}
+
+/// Whether the marker is of this run of the node's process, and of this part of it in the replication. A master that was a replica
+/// in between is the same process. Otherwise its replication id says nothing: it also changes when the first replica comes.
+pub(super) fn is_of_present_run(said: &Description, marker: &Marker) -> bool {
+    match said.role {
+        Some(Role::Promoted) => said.run().as_ref() == Some(&marker.run_id),
+        Some(Role::Master | Role::Replica) | None => is_of_process(said, &marker.run_id),
+    }
+}
+
+/// Whether that run is of this process, whatever its part in the replication.
+pub(super) fn is_of_process(said: &Description, run: &str) -> bool {
+    let rest = said.run_id.as_deref().and_then(|run_id| run.strip_prefix(run_id));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Every acknowledged write was on the disk when the marker was written and is so now; and the marker is still there.
@@ -172,6 +189,15 @@ mod tests {
         assert_eq!(judge(RestartGuard::Member, watched, HOLD_OFF), Judgement::Old);
         let own = marker("this", Durability::Always);
         assert_eq!(member(&promoted, Some(&own)), Judgement::Member, "somebody has waited already");
+        promoted.replication_id = Some("its second".to_owned());
+        let first = marker("this.its first", Durability::Always);
+        assert_eq!(
+            member(&promoted, Some(&first)),
+            blank(WithheldReason::Promoted, 10),
+            "a replica in between"
+        );
+        promoted.role = Some(Role::Master);
+        assert_eq!(member(&promoted, Some(&first)), Judgement::Member, "its first replica came");
         promoted.role = Some(Role::Replica);
         let replica = Blank { reason: WithheldReason::Replica, remaining: None };
         assert_eq!(member(&promoted, Some(&own)), Judgement::Blank(replica));

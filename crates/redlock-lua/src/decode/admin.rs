@@ -33,6 +33,7 @@ fn describe(replies: Vec<Value>) -> Result<Description, BackendError> {
     let save = told(save)?.as_ref().and_then(parameter);
     let mut description = Description::default();
     description.run_id = info.get("run_id").map(str::to_owned);
+    description.replication_id = info.get("master_replid").map(str::to_owned);
     description.uptime = info.number("uptime_in_seconds").map(Duration::from_secs);
     description.role = role(&info);
     description.version = info.get("valkey_version").or(info.get("redis_version")).map(str::to_owned);

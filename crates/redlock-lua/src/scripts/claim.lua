@@ -4,7 +4,7 @@ if ARGV[3] == '0' then
   redis.call('HDEL', KEYS[2], ARGV[2])
   return 1
 end
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local run = present()
 if run ~= ARGV[1] or redis.call('HGET', KEYS[1], 'run_id') == run then
   return 0
 end

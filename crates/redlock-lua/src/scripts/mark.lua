@@ -1,7 +1,7 @@
 -- Writes the marker of a member, which nobody claims any more. ARGV: run, node, max_ttl, durability.
 -- Returns {run, node, max_ttl, durability} as they stand now, or nothing where the server is another run.
 -- A user without INFO is never told a run, and so never comes here.
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local run = present()
 if run ~= ARGV[1] then
   return false
 end

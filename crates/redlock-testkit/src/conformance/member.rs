@@ -104,7 +104,7 @@ async fn an_announcement_never_shortens_another(bench: &Bench<'_>) -> Result<(),
 const QUORUM: usize = 1_000;
 
 async fn marker(bench: &Bench<'_>, max_ttl: Ttl) -> Result<Marker, Stop> {
-    let run_id = describe(bench).await?.run_id;
+    let run_id = describe(bench).await?.run();
     let run_id = run_id.ok_or_else(|| Stop::Skip("the node does not tell its run".to_owned()))?;
     Ok(Marker { run_id, node_id: bench.node_id(), max_ttl, durability: None })
 }
