@@ -1,10 +1,10 @@
 //! The second round of a fencing token: nodes that stored different numbers are brought to one, in time or not at all.
 
-use redlock_core::{AcquireError, FencedGuard, Key, LockValue, Ttl};
+use redlock_core::{AcquireError, FencedGuard, Key, LockValue, NoQuorum, Ttl};
 use redlock_testkit::Plan;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Cluster, NOON, Recorder, TTL, VALIDITY, first_polls, micros, ms};
+use crate::support::{Cluster, NOON, Recorder, TTL, VALIDITY, Wall, first_polls, micros, ms};
 
 /// Nodes whose counters are that far ahead of every clock.
 async fn apart(ahead: &[u64]) -> Cluster {
@@ -163,4 +163,80 @@ async fn a_fenced_acquisition_cancelled_at_any_time_leaves_every_node_free() {
         cluster.quiet().await;
         assert_eq!(cluster.holders("x").concat(), "", "after {millis} ms");
     }
+}
+
+fn no_quorum(result: Result<FencedGuard, AcquireError>) -> NoQuorum {
+    match result {
+        Err(AcquireError::NoQuorum(error)) => *error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// B counts the grant of a node that then forgets it. Were A's lift to count there, A's token would be on one node of those that
+/// are left, and B could do without that one.
+///
+/// hazard: 14, 27
+#[tokio::test(start_paused = true)]
+async fn a_lift_does_not_count_a_node_that_forgot_anothers_grant() {
+    let cluster = Cluster::with_wall_clocks(&[NOON; 3]);
+    assert!(cluster.client("the first").verify_nodes().await.is_sound());
+    // An attempt that was given up has left one counter ahead of the clocks, which are apart by less than their skew.
+    let ahead = micros(NOON) + 900_000;
+    cluster.set_counters("x", &[1, ahead, 1]);
+    let (a_links, b_links) = (cluster.other_links(), cluster.other_links());
+    let a = a_links.client("a");
+    let b = b_links.builder("b").wall_clock(Wall::at(NOON + ms(100))).node_timeout(ms(150)).build().unwrap();
+    for client in [&a, &b] {
+        assert!(client.acquire("warm").await.unwrap().release().await.is_released());
+    }
+    b_links.links[0].once("acquire", Plan::new().delay(ms(125)));
+    b_links.links[1].once("acquire", Plan::new().delay(ms(140)));
+    let b = tokio::spawn(b.try_acquire("x").fenced().into_future());
+    sleep(ms(5)).await;
+    assert_eq!(cluster.holders("x"), ["", "", "b"]);
+    cluster.links[2].inner().restart();
+
+    a_links.links[0].once("lift", Plan::new().lose_command());
+    let error = no_quorum(a.try_acquire("x").fenced().await);
+    assert_eq!(a_links.counters("x")[1..], [ahead + 1; 2], "the lift reached the node that forgot");
+    let withheld: Vec<_> = error.withheld.iter().map(|one| one.node.as_str()).collect();
+    assert_eq!((error.agreed, error.faults.len(), withheld), (1, 1, vec!["memory-3"]), "{error}");
+
+    let b = b.await.unwrap().expect("the one that forgot, and the first");
+    assert!(b.is_valid() && b.fencing_token().get() < ahead, "{:?}", b.fencing_token());
+    assert_eq!(
+        cluster.holders("x"),
+        ["b", "", ""],
+        "A's token must not be the greater one of an earlier lock"
+    );
+}
+
+/// The same of a straggler whose late grant stored enough.
+/// hazard: 14, 27
+#[tokio::test(start_paused = true)]
+async fn a_late_grant_of_a_node_that_forgot_is_no_lift() {
+    let cluster = apart(&[10, 20, 90]).await;
+    let client = cluster.client("a");
+    assert!(client.acquire("warm").await.unwrap().release().await.is_released());
+    cluster.links[2].inner().restart();
+    cluster.set_counters("x", &[later(10), later(20), later(90)]);
+    cluster.links[0].once("lift", Plan::new().reply_delay(ms(45)));
+    cluster.links[2].once("acquire", Plan::new().delay(ms(20)));
+    let guard = client.acquire("x").fenced().await.unwrap();
+    assert_eq!(guard.fencing_token().get(), later(21));
+    assert_eq!(guard.remaining(), VALIDITY - ms(45), "not before the lift of the first");
+}
+
+/// A connection that is lost proves no restart: who answers the lift over a new one is asked, and counts.
+#[tokio::test(start_paused = true)]
+async fn a_lift_over_a_new_connection_counts_when_the_node_has_told_that_it_is_the_same() {
+    let cluster = apart(&[10, 20, 30]).await;
+    let client = cluster.client("a");
+    assert!(client.acquire("warm").await.unwrap().release().await.is_released());
+    cluster.once("lift", &Plan::new().reconnect());
+    cluster.links[2].once("acquire", Plan::new().lose_command());
+    cluster.once("describe", &Plan::new().reply_delay(ms(10)));
+    let guard = client.acquire("x").fenced().await.unwrap();
+    assert_eq!(guard.fencing_token().get(), later(21));
+    assert_eq!(guard.remaining(), VALIDITY - ms(10), "it was asked");
 }

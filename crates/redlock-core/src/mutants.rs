@@ -26,7 +26,7 @@ pub enum Mutant {
     ObservedRestartsOnly,
     /// A quorum of nodes that may have forgotten is taken for a fresh deployment.
     QuorumOfBlankNodesIsFresh,
-    /// An extension counts a node that restarted and forgot, once it was given the key back.
+    /// An extension counts a node that restarted and forgot, once it was given the key back; and so does a lift.
     ExtensionCountsForgetful,
     /// A fencing token is the highest that was granted, though it is not on a quorum of nodes.
     NoSecondRound,

@@ -4,7 +4,8 @@
 use crate::mutant::Mutant;
 use crate::property::Property;
 use crate::scenario::{
-    CLOCKS, Case, EXTENSION, Expected, FENCING, FRESH, HEALING_TWICE, JOINING, MUTEX, RESTART, in_order, long,
+    CLOCKS, Case, EXTENSION, Expected, FENCING, FRESH, HEALING_TWICE, JOINING, LIFTS, MUTEX, RESTART,
+    in_order, long,
 };
 use crate::setup::{Guard, Setup};
 
@@ -109,6 +110,13 @@ pub(crate) const ATTACKS: &[Case] = &[
         "B counts a grant of a node that then restarts; A re-plants there and counts it in its next extension, \
          whose other node leaves A's former one to B",
         without(Mutant::ExtensionCountsYoung, HEALING_TWICE),
+    ),
+    violates(
+        Property::TokenOrder,
+        "lift-counts-young",
+        "A counts a grant of a node that then restarts; B's lift is counted there, and has reached no other: when B \
+         releases, A gets the rest of its quorum from a node that B's token is not on",
+        without(Mutant::LiftCountsYoung, LIFTS),
     ),
     violates(
         Property::Exclusion,

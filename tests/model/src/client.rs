@@ -84,7 +84,7 @@ pub(crate) fn hear(setup: &Setup, state: &mut State, column: usize, client: usiz
     let counts = reply.counts || guard::counts(setup, &state.columns[column], client);
     let link = &mut state.columns[column].links[client];
     match reply.kind {
-        Kind::Granted | Kind::Mine if !counts => {}
+        Kind::Granted | Kind::Lifted | Kind::Mine if !counts => {}
         Kind::Granted => {
             link.vote = reply.value;
             decide(setup, state, client);

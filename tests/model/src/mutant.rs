@@ -1,5 +1,7 @@
 //! Wrong versions of the protocol. Each is the design with one rule left out.
 
+use crate::network::Kind;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutant {
     /// One random value for all attempts of a client.
@@ -30,6 +32,8 @@ pub(crate) enum Mutant {
     OnlyRestartsSeen,
     /// Extensions count nodes whose grants are withheld.
     ExtensionCountsYoung,
+    /// Lifts count them.
+    LiftCountsYoung,
     /// Not all nodes need be blank for a fresh deployment.
     QuorumOfBlanks,
     /// The blank nodes need not be found blank after the last of them was connected; and marks count one by one.
@@ -41,6 +45,15 @@ pub(crate) enum Mutant {
 impl Mutant {
     pub(crate) fn lifts_unowned(self) -> bool {
         matches!(self, Self::LiftUnchecked | Self::LiftUncheckedWhereGranted)
+    }
+
+    /// Such a reply counts whoever gave it.
+    pub(crate) fn counts_young(self, reply: Kind) -> bool {
+        match self {
+            Self::ExtensionCountsYoung => reply == Kind::Mine,
+            Self::LiftCountsYoung => reply == Kind::Lifted,
+            _ => false,
+        }
     }
 
     /// What is heard after the end of the validity still matters.

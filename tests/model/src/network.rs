@@ -14,7 +14,7 @@ pub(crate) struct Message {
     pub(crate) ttl: u8,
     /// A fencing candidate, token or stored value; the run that is marked.
     pub(crate) value: u8,
-    /// Of a grant: the guard let it count when it was given.
+    /// Of a grant or an acknowledgement: the guard let it count when it was given.
     pub(crate) counts: bool,
 }
 

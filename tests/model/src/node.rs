@@ -13,7 +13,7 @@ pub(crate) fn execute(setup: &Setup, column: &mut Column, client: usize, request
     if let Some(kind) = column.node.execute(setup, value, request) {
         let mut reply = Message::new(kind, request.attempt);
         (reply.round, reply.value) = (request.round, request.value);
-        reply.counts = counts || kind != Kind::Granted && setup.is(Mutant::ExtensionCountsYoung);
+        reply.counts = counts || setup.mutant.is_some_and(|mutant| mutant.counts_young(kind));
         if kind == Kind::Granted {
             reply.value = if setup.fenced() { column.node.counter } else { 1 };
         }

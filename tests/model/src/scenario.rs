@@ -89,6 +89,8 @@ pub(crate) const HEALING_TWICE: Setup =
 /// A's clock is two ticks ahead of B's: the skew.
 pub(crate) const CLOCKS: Setup =
     Setup { ttl: 1, fencing: Fencing::Clocks([2, 0]), hold_off: 3, ticks: Some(4), ..in_order(RESTART) };
+/// A's first attempt can leave one node's counter ahead, so that its second needs a lift. No time passes.
+pub(crate) const LIFTS: Setup = Setup { attempts: [2, 1], ticks: Some(0), ..CLOCKS };
 /// No time passes: all leases live, and no node grows old. It is the worst case for a declaration.
 pub(crate) const JOINING: Setup =
     Setup { guard: Guard::Member, boot: Boot::Joining, declarers: [true, true], ticks: Some(0), ..RESTART };
@@ -118,6 +120,11 @@ pub(crate) const SCENARIOS: &[Case] = &[
         "the same, messages in any order",
         Setup { order: Order::Any, ..CLOCKS },
     )),
+    holds(
+        "lift-after-restart",
+        "two attempts against one, A's clock ahead; one restart; no time passes; in order",
+        LIFTS,
+    ),
     holds("joining", "two nodes in use, the third boots for the first time; one restart", JOINING),
     long(holds(
         "fresh",

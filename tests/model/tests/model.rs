@@ -37,6 +37,7 @@ searches! {
     healing_any_order
     hold_off_with_skew
     hold_off_any_order
+    lift_after_restart
     joining
     fresh
     fresh_both
@@ -54,6 +55,7 @@ searches! {
     no_hold_off
     restarts_seen_only
     extension_counts_young
+    lift_counts_young
     quorum_of_blanks
 }
 

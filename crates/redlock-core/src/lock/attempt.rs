@@ -29,7 +29,7 @@ pub(super) struct Attempt {
     /// Taken when the attempt is over.
     pub(super) in_flight: Option<InFlight>,
     pub(super) faults: Vec<NodeFault>,
-    ballot: Ballot,
+    pub(super) ballot: Ballot,
     fenced: bool,
     /// What the nodes stored, where the attempt is fenced.
     pub(super) stored: Stored,
@@ -132,7 +132,7 @@ impl Attempt {
         decision
     }
 
-    fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: Step) {
         let late = match step {
             Step::Answer(node, reply) => {
                 self.count(node, reply);
@@ -151,7 +151,7 @@ impl Attempt {
         self.in_flight.as_ref().is_some_and(|in_flight| !in_flight.is_settled())
     }
 
-    pub(super) fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
+    fn count(&mut self, node: usize, reply: Result<Reply, BackendError>) {
         let epoch = reply.as_ref().ok().map(|reply| reply.epoch);
         let granted = self.granted(node, reply);
         self.claim.traces.answered(node, granted.as_ref().copied());

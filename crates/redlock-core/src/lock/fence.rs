@@ -1,12 +1,16 @@
 //! One fencing token over a quorum: which it is, and that enough nodes have stored it.
 
-use std::future::poll_fn;
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
 
 use super::attempt::Attempt;
 use crate::mutants::{self, Mutant};
 use crate::quorum::{Decision, InFlight, Round, Vote};
-use crate::{BackendError, FenceCommit, FencingToken, Grant, Lift, LockCommand, LockReply, Ownership, Reply};
+use crate::restart::{Ballot, Step};
+use crate::{
+    BackendError, FenceCommit, FencingToken, Grant, Lift, LockCommand, LockReply, NodeFault, Ownership, Reply,
+};
 
 /// What the nodes stored whose grants are counted.
 #[derive(Debug, Default)]
@@ -46,11 +50,21 @@ impl Stored {
     }
 }
 
-/// An answer that came while counters were lifted.
+/// The second round under way.
+struct Lifting {
+    round: Round,
+    token: FencingToken,
+    in_flight: InFlight,
+    /// An acknowledgement counts where a grant would: a node that forgot another's grant must not take the place of the one that
+    /// keeps that other from a quorum.
+    ballot: Ballot,
+}
+
+/// What came while counters were lifted.
 enum Heard {
-    /// A straggler's to the acquire.
-    Acquire(usize, Result<Reply, BackendError>),
-    Lift(usize, Result<Reply, BackendError>),
+    /// Of the acquire: a straggler's answer, or news of a node that has granted.
+    Acquire(Step),
+    Lift(Step),
 }
 
 impl Attempt {
@@ -73,66 +87,124 @@ impl Attempt {
     async fn lift(&mut self, fence: FenceCommit, second: Round) -> Decision {
         let lift = Lift::new(self.claim.keys.clone(), self.claim.value.clone(), fence);
         let missing = (0..second.quorum().nodes()).filter(|node| second.vote(*node).is_none());
-        let mut lifts = self.shared.send_to(missing, LockCommand::Lift(lift), self.terms.node_timeout);
-        let second = self.second.insert(second).clone();
-        lifts.launch().await;
-        let decision = self.decide_lift(&mut lifts, second, fence.token).await;
-        self.shared.leave(lifts, "lift");
+        let in_flight = self.shared.send_to(missing, LockCommand::Lift(lift), self.terms.node_timeout);
+        let ballot = Ballot::new(&self.shared, self.terms.node_timeout);
+        self.second = Some(second.clone());
+        let mut lifting = Lifting { round: second, token: fence.token, in_flight, ballot };
+        lifting.in_flight.launch().await;
+        let decision = self.decide_lift(&mut lifting).await;
+        let Lifting { round, in_flight, ballot, .. } = lifting;
+        self.second = Some(round);
+        self.report(ballot);
+        self.shared.leave(in_flight, "lift");
         decision
     }
 
-    async fn decide_lift(
-        &mut self,
-        lifts: &mut InFlight,
-        mut second: Round,
-        token: FencingToken,
-    ) -> Decision {
-        let mut decision = second.decide(self.shared.now());
+    async fn decide_lift(&mut self, lifting: &mut Lifting) -> Decision {
+        let mut decision = lifting.round.decide(self.shared.now());
         while decision == Decision::Pending {
-            match hear(self.in_flight.as_mut(), lifts).await {
-                Some(Heard::Acquire(node, reply)) => {
-                    self.count(node, reply);
-                    // A late grant is as good as a lift where it stored as much. Were it greater, the token need not follow: it was
-                    // decided over a quorum, and the next lock gets a greater one from that node.
-                    if self.stored.has(node, token) {
-                        second.record(node, Vote::Yes);
-                    }
+            match self.hear(lifting).await {
+                Some(Heard::Acquire(step)) => {
+                    self.take(step);
+                    self.carry_over(lifting);
                 }
-                Some(Heard::Lift(node, reply)) => second.record(node, self.lifted(node, reply)),
+                Some(Heard::Lift(step)) => self.take_lift(lifting, step),
                 None => break,
             }
-            decision = second.decide(self.shared.now());
+            decision = lifting.round.decide(self.shared.now());
         }
-        self.second = Some(second);
         decision
     }
 
-    fn lifted(&mut self, node: usize, reply: Result<Reply, BackendError>) -> Vote {
-        match lifted(reply) {
-            Ok(Ownership::Mine) => Vote::Yes,
-            Ok(Ownership::Absent | Ownership::Other) => Vote::No,
-            Err(error) => {
-                let fault = self.shared.fault(node, error, "lift");
-                // A straggler that answers neither command is one fault.
-                if self.faults.iter().all(|known| known.node != fault.node) {
-                    self.faults.push(fault);
-                }
-                Vote::Fault
+    /// The next of either; `None` when all lifts are answered, and it is known which of them count.
+    async fn hear(&mut self, lifting: &mut Lifting) -> Option<Heard> {
+        let (acquires, stragglers) = (&mut self.ballot, self.in_flight.as_mut());
+        let mut acquires = pin!(async {
+            match acquires.next(stragglers).await {
+                Some(step) => Heard::Acquire(step),
+                None => pending().await,
+            }
+        });
+        let mut lifts = pin!(lifting.ballot.next(Some(&mut lifting.in_flight)));
+        // Always in this order, so that a run can be replayed.
+        poll_fn(|context| match acquires.as_mut().poll(context) {
+            Poll::Ready(heard) => Poll::Ready(Some(heard)),
+            Poll::Pending => lifts.as_mut().poll(context).map(|step| step.map(Heard::Lift)),
+        })
+        .await
+    }
+
+    /// A late grant that counts is as good as a lift where it stored as much. Were it greater, the token need not follow: it was
+    /// decided over a quorum, and the next lock gets a greater one from that node.
+    fn carry_over(&self, lifting: &mut Lifting) {
+        for node in 0..self.round.quorum().nodes() {
+            if self.round.vote(node) == Some(Vote::Yes) && self.stored.has(node, lifting.token) {
+                lifting.round.record(node, Vote::Yes);
             }
         }
     }
-}
 
-/// The next answer of either; `None` when all lifts are answered.
-async fn hear(mut acquires: Option<&mut InFlight>, lifts: &mut InFlight) -> Option<Heard> {
-    poll_fn(|context| {
-        let late = acquires.as_mut().map(|acquires| acquires.poll_next(context));
-        if let Some(Poll::Ready(Some((node, reply)))) = late {
-            return Poll::Ready(Some(Heard::Acquire(node, reply)));
+    fn take_lift(&mut self, lifting: &mut Lifting, step: Step) {
+        let late = match step {
+            Step::Answer(node, reply) => {
+                if let Some(vote) = self.lifted(lifting, node, reply) {
+                    lifting.round.record(node, vote);
+                }
+                false
+            }
+            Step::News { late } => late,
+        };
+        let open = !lifting.in_flight.is_settled();
+        for (node, _, vote) in lifting.ballot.settle(open, late) {
+            lifting.round.record(node, vote);
         }
-        lifts.poll_next(context).map(|answer| answer.map(|(node, reply)| Heard::Lift(node, reply)))
-    })
-    .await
+    }
+
+    /// `None` where the node has the keys and the token, and it is not known yet whether it counts.
+    fn lifted(
+        &mut self,
+        lifting: &mut Lifting,
+        node: usize,
+        reply: Result<Reply, BackendError>,
+    ) -> Option<Vote> {
+        let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
+        let vote = match (lifted(reply), epoch) {
+            (Ok(Ownership::Mine), Some(epoch)) => {
+                let open = !lifting.in_flight.is_settled();
+                return lifting.ballot.acknowledged(node, epoch, open);
+            }
+            (Ok(_), _) => Vote::No,
+            (Err(error), _) => {
+                let fault = self.shared.fault(node, error, "lift");
+                self.add_fault(fault);
+                Vote::Fault
+            }
+        };
+        if let Some(epoch) = epoch {
+            lifting.ballot.heard(node, epoch);
+        }
+        Some(vote)
+    }
+
+    /// Why acknowledgements did not count, where the grant of the same node has not told it already.
+    fn report(&mut self, lifts: Ballot) {
+        for fault in lifts.faults {
+            self.add_fault(fault);
+        }
+        for withheld in lifts.withheld {
+            if self.ballot.withheld.iter().all(|known| known.node != withheld.node) {
+                self.ballot.withheld.push(withheld);
+            }
+        }
+    }
+
+    /// A straggler that answers neither command is one fault.
+    fn add_fault(&mut self, fault: NodeFault) {
+        let mut known = self.faults.iter().chain(&self.ballot.faults);
+        if known.all(|known| known.node != fault.node) {
+            self.faults.push(fault);
+        }
+    }
 }
 
 fn lifted(reply: Result<Reply, BackendError>) -> Result<Ownership, BackendError> {

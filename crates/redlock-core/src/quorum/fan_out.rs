@@ -94,10 +94,7 @@ impl InFlight {
         self.calls.is_empty() && self.answered.is_empty()
     }
 
-    pub(crate) fn poll_next(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<(usize, Result<Reply, BackendError>)>> {
         if self.answered.is_empty() {
             self.advance(context);
         }
