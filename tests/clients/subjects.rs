@@ -263,66 +263,6 @@ impl Drop for Driver {
     }
 }
 
-/// Runs each test on every subject.
-macro_rules! each_client {
-    ($($test:ident),+ $(,)?) => {
-        $crate::subjects::on_subjects!([
-            redis_url: RedisUrl,
-            redis_client: RedisClient,
-            redis_connection: RedisConnection,
-            redis_manager: RedisManager,
-            redis_pool: RedisPool,
-            redis_tls: RedisTls,
-            fred_url: FredUrl,
-            fred_tls: FredTls,
-            fred_client: FredClient,
-        ] [$($test),+]);
-    };
-}
-
-/// Runs each test on every subject, and on a cluster: for tests whose commands have keys of one slot each, and ask a server
-/// for nothing else.
-macro_rules! each_client_and_cluster {
-    ($($test:ident),+ $(,)?) => {
-        $crate::subjects::each_client! { $($test),+ }
-        $crate::subjects::on_subjects!([
-            redis_cluster: RedisCluster,
-        ] [$($test),+]);
-    };
-}
-
-/// Runs each test on every subject that makes another connection where one has ended.
-macro_rules! each_healing_client {
-    ($($test:ident),+ $(,)?) => {
-        $crate::subjects::on_subjects!([
-            redis_url: RedisUrl,
-            redis_client: RedisClient,
-            redis_manager: RedisManager,
-            redis_pool: RedisPool,
-            redis_tls: RedisTls,
-            fred_url: FredUrl,
-            fred_tls: FredTls,
-            fred_client: FredClient,
-        ] [$($test),+]);
-    };
-}
-
-/// Runs each test on every subject that is made without a connection, and connects at its first command.
-macro_rules! each_lazy_client {
-    ($($test:ident),+ $(,)?) => {
-        $crate::subjects::on_subjects!([
-            redis_url: RedisUrl,
-            redis_client: RedisClient,
-            redis_manager: RedisManager,
-            redis_pool: RedisPool,
-            redis_tls: RedisTls,
-            fred_url: FredUrl,
-            fred_tls: FredTls,
-            fred_client: FredClient,
-        ] [$($test),+]);
-    };
-}
-
 /// Runs each test on every subject that replaces a connection which is open and answers no more.
 macro_rules! each_replacing_client {
     ($($test:ident),+ $(,)?) => {
@@ -334,6 +274,45 @@ macro_rules! each_replacing_client {
             fred_url: FredUrl,
             fred_tls: FredTls,
             fred_client: FredClient,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject that makes another connection where one has ended.
+macro_rules! each_healing_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::each_replacing_client! { $($test),+ }
+        $crate::subjects::on_subjects!([
+            redis_manager: RedisManager,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject that is made without a connection, and connects at its first command: those that heal, since
+/// both take whatever makes connections.
+macro_rules! each_lazy_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::each_healing_client! { $($test),+ }
+    };
+}
+
+/// Runs each test on every subject.
+macro_rules! each_client {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::each_healing_client! { $($test),+ }
+        $crate::subjects::on_subjects!([
+            redis_connection: RedisConnection,
+        ] [$($test),+]);
+    };
+}
+
+/// Runs each test on every subject, and on a cluster: for tests whose commands have keys of one slot each, and ask a server
+/// for nothing else.
+macro_rules! each_client_and_cluster {
+    ($($test:ident),+ $(,)?) => {
+        $crate::subjects::each_client! { $($test),+ }
+        $crate::subjects::on_subjects!([
+            redis_cluster: RedisCluster,
         ] [$($test),+]);
     };
 }

@@ -83,14 +83,13 @@ impl Question {
             };
             marks.push((node, epoch, AdminCommand::Mark(marker)));
         }
-        let commands = marks.clone();
         let mut written = Vec::with_capacity(marks.len());
         let mut failed = Ok(());
         // A mark that comes late, or twice, is bound to the run all the same; one that is given up costs the hold-off.
         for _ in 0..TRIES {
             failed = Ok(());
             let mut again = Vec::new();
-            for (node, epoch, reply) in self.each(std::mem::take(&mut marks), limit).await {
+            for (node, epoch, reply) in self.each(marks.clone(), limit).await {
                 match reply.and_then(marked).and_then(|marker| marker.ok_or_else(moved)) {
                     Ok(marker) => written.push((node, epoch, marker)),
                     Err(error) => {
@@ -99,7 +98,7 @@ impl Question {
                     }
                 }
             }
-            marks = commands.iter().filter(|(node, ..)| again.contains(node)).cloned().collect();
+            marks.retain(|(node, ..)| again.contains(node));
             if marks.is_empty() {
                 break;
             }

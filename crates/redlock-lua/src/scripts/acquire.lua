@@ -16,9 +16,10 @@ for place = 1, locks do
   granted[place] = value == ARGV[1]
   again = again and granted[place]
 end
-local token
+local token, numbers
 if fenced then
-  local most, failure = highest(locks)
+  numbers = counters(locks)
+  local most, failure = highest(locks, numbers)
   if not most then
     return failure
   end
@@ -43,6 +44,6 @@ for place = 1, locks do
   end
 end
 if fenced then
-  raise(redis.call, locks, token, ARGV[5])
+  raise(redis.call, locks, numbers, token, ARGV[5])
 end
 return token or 1

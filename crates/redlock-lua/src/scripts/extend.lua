@@ -16,6 +16,6 @@ for place = 1, locks do
 end
 if ARGV[3] then
   -- Behind the keys: a counter that cannot be written must not cost the lease.
-  raise(redis.pcall, locks, ARGV[3], ARGV[4])
+  raise(redis.pcall, locks, counters(locks), ARGV[3], ARGV[4])
 end
 return 1

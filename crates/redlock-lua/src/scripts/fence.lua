@@ -12,25 +12,33 @@ local function counter(key)
   return text and string.find(text, '^%d+$') and tonumber(text) or nil
 end
 
--- The highest counter behind the first keys; or nil, and the error that there is one without a number.
-local function highest(locks)
+-- What the counters behind the first keys hold, by place; nothing for one without a number.
+local function counters(locks)
+  local numbers = {}
+  for place = locks + 1, #KEYS do
+    numbers[place] = counter(KEYS[place])
+  end
+  return numbers
+end
+
+-- The highest of these counters; or nil, and the error that there is one without a number.
+local function highest(locks, numbers)
   local most = 0
   for place = locks + 1, #KEYS do
-    local number = counter(KEYS[place])
-    if not number then
+    if not numbers[place] then
       return nil, redis.error_reply('WRONGTYPE ' .. KEYS[place] .. ' holds no fencing token')
     end
-    most = math.max(most, number)
+    most = math.max(most, numbers[place])
   end
   return most
 end
 
--- Raises the counters behind the first keys to the token, and keeps them for the retention from now on at least; one without
--- a number is left alone. With redis.pcall for call, it does what it can.
-local function raise(call, locks, token, retention)
+-- Raises these counters to the token, and keeps them for the retention from now on at least; one without a number is left
+-- alone. With redis.pcall for call, it does what it can.
+local function raise(call, locks, numbers, token, retention)
   for place = locks + 1, #KEYS do
     local key = KEYS[place]
-    local number, remaining = counter(key), redis.call('PTTL', key)
+    local number, remaining = numbers[place], redis.call('PTTL', key)
     if number and number < tonumber(token) then
       call('SET', key, token, 'PX', string.format('%.0f', math.max(remaining, tonumber(retention))))
     elseif number and remaining < tonumber(retention) then

@@ -5,9 +5,10 @@ local mine = ownership(locks, ARGV[1])
 if mine ~= 1 then
   return mine
 end
-local most, failure = highest(locks)
+local numbers = counters(locks)
+local most, failure = highest(locks, numbers)
 if not most then
   return failure
 end
-raise(redis.call, locks, ARGV[2], ARGV[3])
+raise(redis.call, locks, numbers, ARGV[2], ARGV[3])
 return 1

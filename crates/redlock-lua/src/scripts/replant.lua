@@ -10,6 +10,6 @@ for place = 1, locks do
   end
 end
 if ARGV[3] then
-  raise(redis.pcall, locks, ARGV[3], ARGV[4])
+  raise(redis.pcall, locks, counters(locks), ARGV[3], ARGV[4])
 end
 return 1
