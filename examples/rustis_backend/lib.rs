@@ -82,7 +82,7 @@ impl Connection {
             let mut reply = self.send(request.words()).await?;
             if let Some(words) = request.resend(&reply) {
                 in_time(deadline)?;
-                reply = self.send(words).await?;
+                reply = self.send(&words).await?;
             }
             replies.push(reply);
         }
@@ -93,7 +93,7 @@ impl Connection {
         decode(command, replies)
     }
 
-    async fn send(&self, words: Vec<Word<'_>>) -> Result<Value, BackendError> {
+    async fn send(&self, words: &[Word<'_>]) -> Result<Value, BackendError> {
         let mut words = words.iter().map(|word| RefBulkString::new(word));
         let name = words.next().ok_or_else(|| BackendError::protocol("a request without words"))?;
         let command = words.fold(CommandBuilder::new(&name), CommandBuilder::arg);

@@ -44,9 +44,15 @@ impl Key {
     /// ```
     #[must_use]
     pub fn fence(&self) -> Self {
+        Self::new(self.fence_name())
+    }
+
+    /// The name of [`fence`](Self::fence), for whoever needs it once: it is made by one allocation.
+    pub fn fence_name(&self) -> String {
+        let key = self.as_str();
         match self.hash_tag() {
-            Some(_) => Self::new(format!("{self}:fence")),
-            None => Self::new(format!("{{{self}}}:fence")),
+            Some(_) => [key, ":fence"].concat(),
+            None => ["{", key, "}:fence"].concat(),
         }
     }
 

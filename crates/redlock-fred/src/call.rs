@@ -31,7 +31,7 @@ impl Call {
     }
 
     pub(crate) fn new(words: &[&'static str]) -> Self {
-        let words: Vec<Word<'_>> = words.iter().map(|word| word.as_bytes().into()).collect();
+        let words: Vec<Word<'_>> = words.iter().map(|word| Word::from(*word)).collect();
         Self::of(&words)
     }
 

@@ -148,7 +148,7 @@ impl Backend for FredNode {
         }
         let requests = plan(command)?;
         // Before the first await, since commands are applied in the order of their first poll.
-        let tickets: Vec<Ticket> = requests.iter().map(|request| self.send(&request.words())).collect();
+        let tickets: Vec<Ticket> = requests.iter().map(|request| self.send(request.words())).collect();
         let mut epoch = None;
         let mut replies = Vec::with_capacity(requests.len());
         for (request, ticket) in requests.iter().zip(tickets) {

@@ -6,13 +6,13 @@
 //!
 //! ```
 //! use redlock_core::{Answer, BackendError, Command};
-//! use redlock_lua::{decode, plan, Value};
+//! use redlock_lua::{Value, Word, decode, plan};
 //!
 //! /// `send` stands for a client: it sends the words of one command and waits for the reply.
-//! fn run(command: &Command, send: impl Fn(&[std::borrow::Cow<'_, [u8]>]) -> Value) -> Result<Answer, BackendError> {
+//! fn run(command: &Command, send: impl Fn(&[Word<'_>]) -> Value) -> Result<Answer, BackendError> {
 //!     let mut replies = Vec::new();
 //!     for request in plan(command)? {
-//!         let mut reply = send(&request.words());
+//!         let mut reply = send(request.words());
 //!         if let Some(words) = request.resend(&reply) {
 //!             reply = send(&words);
 //!         }
@@ -32,11 +32,13 @@ mod request;
 mod script;
 mod store;
 mod value;
+mod word;
 
 pub use decode::decode;
 pub use fault::classify;
 pub use plan::plan;
-pub use request::{Request, Word};
+pub use request::Request;
 pub use script::{Script, scripts};
 pub use store::{decode_store, store_read, store_write};
 pub use value::Value;
+pub use word::Word;

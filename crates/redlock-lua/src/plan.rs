@@ -1,6 +1,6 @@
 //! From a command to what is sent.
 
-use std::borrow::Cow;
+use std::iter;
 use std::time::Duration;
 
 use redlock_core::{
@@ -12,7 +12,7 @@ use crate::script::{ACQUIRE, ANNOUNCE, CLAIM, EXTEND, INSPECT, LIFT, MARK, READ_
 use crate::{Request, Script, Word};
 
 /// How many keys a page of a scan looks at: some tens of microseconds of the server's time.
-const SCAN_COUNT: &[u8] = b"512";
+const SCAN_COUNT: &str = "512";
 
 /// Where the deployment's marker stands, in a slot that no lock of ours uses.
 const MARKER: &str = "{redlock}:member";
@@ -56,16 +56,14 @@ fn lock_request(command: &LockCommand) -> Result<Request<'_>, BackendError> {
         LockCommand::RePlant(plant) => keeping(&REPLANT, &plant.keys, (&plant.value, plant.ttl), plant.fence),
         LockCommand::Lift(lift) => {
             let FenceCommit { token, retention, .. } = lift.fence;
-            let args = vec![value(&lift.value), number(token), millis(retention)];
-            run_with_counters(&LIFT, &lift.keys, args)
+            let args = [value(&lift.value), number(token), millis(retention)];
+            Request::script(&LIFT, with_counters(&lift.keys), args)
         }
         LockCommand::Release(release) => {
-            run(&RELEASE, &release.keys, release.values.iter().map(value).collect())
+            Request::script(&RELEASE, words(&release.keys), release.values.iter().map(value))
         }
-        LockCommand::Inspect(inspect) => run(&INSPECT, &inspect.keys, Vec::new()),
-        LockCommand::Evict(evict) => {
-            Request::Native(std::iter::once(word("DEL")).chain(words(&evict.keys)).collect())
-        }
+        LockCommand::Inspect(inspect) => Request::script(&INSPECT, words(&inspect.keys), []),
+        LockCommand::Evict(evict) => Request::native(iter::once("DEL".into()).chain(words(&evict.keys))),
         _ => return Err(BackendError::unsupported(command.name())),
     };
     Ok(request)
@@ -73,25 +71,17 @@ fn lock_request(command: &LockCommand) -> Result<Request<'_>, BackendError> {
 
 /// The native command costs the server a sixth of a script's time.
 fn acquire_request(acquire: &Acquire) -> Request<'_> {
+    let (held, ttl) = (value(&acquire.value), millis(acquire.ttl));
     if let Some(key) = acquire.native() {
-        return Request::Native(vec![
-            word("SET"),
-            word(key.as_str()),
-            value(&acquire.value),
-            word("NX"),
-            word("PX"),
-            millis(acquire.ttl),
-        ]);
+        return Request::native(["SET".into(), key.as_str().into(), held, "NX".into(), "PX".into(), ttl]);
     }
-    let mut args = vec![value(&acquire.value), millis(acquire.ttl)];
-    args.extend(acquire.fence.map_or([word(""), word(""), word("")], |fence| {
-        [number(fence.candidate), micros(fence.max_ahead), millis(fence.retention)]
-    }));
-    args.extend(acquire.replaces.iter().map(value));
-    match acquire.fence {
-        Some(_) => run_with_counters(&ACQUIRE, &acquire.keys, args),
-        None => run(&ACQUIRE, &acquire.keys, args),
-    }
+    let replaces = acquire.replaces.iter().map(value);
+    let Some(fence) = acquire.fence else {
+        let args = [held, ttl, "".into(), "".into(), "".into()];
+        return Request::script(&ACQUIRE, words(&acquire.keys), args.into_iter().chain(replaces));
+    };
+    let args = [held, ttl, number(fence.candidate), micros(fence.max_ahead), millis(fence.retention)];
+    Request::script(&ACQUIRE, with_counters(&acquire.keys), args.into_iter().chain(replaces))
 }
 
 fn keeping<'a>(
@@ -100,46 +90,46 @@ fn keeping<'a>(
     (held, ttl): (&'a LockValue, Ttl),
     fence: Option<FenceCommit>,
 ) -> Request<'a> {
-    let mut args = vec![value(held), millis(ttl)];
-    let Some(FenceCommit { token, retention, .. }) = fence else { return run(script, keys, args) };
-    args.extend([number(token), millis(retention)]);
-    run_with_counters(script, keys, args)
+    let args = [value(held), millis(ttl)];
+    match fence {
+        Some(FenceCommit { token, retention, .. }) => {
+            let fence = [number(token), millis(retention)];
+            Request::script(script, with_counters(keys), args.into_iter().chain(fence))
+        }
+        None => Request::script(script, words(keys), args),
+    }
 }
 
 /// `INFO` tells all but what `appendfsync` and `save` are; one parameter each, since Redis 6 takes no more.
 fn describe() -> Vec<Request<'static>> {
-    let texts: [&[&str]; 4] =
-        [&["INFO"], &["CONFIG", "GET", "appendfsync"], &["CONFIG", "GET", "save"], &["TIME"]];
-    texts.into_iter().map(|words| Request::Native(words.iter().map(|text| word(text)).collect())).collect()
+    let parameter = |name: &'static str| Request::native(["CONFIG", "GET", name].map(Word::from));
+    let (info, time) = (Request::native(["INFO".into()]), Request::native(["TIME".into()]));
+    vec![info, parameter("appendfsync"), parameter("save"), time]
 }
 
 fn read_member() -> Request<'static> {
-    Request::Script {
-        script: &READ_MEMBER,
-        keys: vec![word(MARKER), word(SETS), word(CLAIMS)],
-        args: Vec::new(),
-    }
+    Request::script(&READ_MEMBER, [MARKER, SETS, CLAIMS].map(Word::from), [])
 }
 
 fn mark(marker: &Marker) -> Request<'_> {
-    let args = vec![
-        word(&marker.run_id),
-        word(marker.node_id.as_str()),
+    let args = [
+        marker.run_id.as_str().into(),
+        marker.node_id.as_str().into(),
         millis(marker.max_ttl),
-        word(durability_word(marker.durability)),
+        durability_word(marker.durability).into(),
     ];
-    Request::Script { script: &MARK, keys: vec![word(MARKER), word(CLAIMS)], args }
+    Request::script(&MARK, [MARKER, CLAIMS].map(Word::from), args)
 }
 
 fn claim_request(claim: &Claim) -> Request<'_> {
-    let stands = word(if claim.stands { "1" } else { "0" });
-    let args = vec![word(&claim.run_id), word(claim.claimant.as_str()), stands];
-    Request::Script { script: &CLAIM, keys: vec![word(MARKER), word(CLAIMS)], args }
+    let stands = if claim.stands { "1" } else { "0" };
+    let args = [claim.run_id.as_str(), claim.claimant.as_str(), stands];
+    Request::script(&CLAIM, [MARKER, CLAIMS].map(Word::from), args.map(Word::from))
 }
 
 fn announce_request(announce: &Announce) -> Request<'_> {
-    let set = Cow::Owned(announce.set.to_string().into_bytes());
-    Request::Script { script: &ANNOUNCE, keys: vec![word(SETS)], args: vec![set, millis(announce.hold)] }
+    let args = [announce.set.to_string().into(), millis(announce.hold)];
+    Request::script(&ANNOUNCE, [SETS.into()], args)
 }
 
 /// How a marker names what survives a crash.
@@ -153,63 +143,46 @@ pub(crate) fn durability_word(durability: Option<Durability>) -> &'static str {
 }
 
 fn scan_request(scan: &Scan) -> Request<'_> {
-    let cursor = Cow::Owned(scan.cursor.0.to_string().into_bytes());
-    let pattern = Cow::Owned(pattern(&scan.prefix));
-    Request::Native(vec![
-        word("SCAN"),
-        cursor,
-        word("MATCH"),
-        pattern,
-        word("COUNT"),
-        Cow::Borrowed(SCAN_COUNT),
-    ])
+    let (cursor, pattern) = (Word::from(scan.cursor.0), Word::from(pattern(&scan.prefix)));
+    Request::native(["SCAN".into(), cursor, "MATCH".into(), pattern, "COUNT".into(), SCAN_COUNT.into()])
 }
 
 /// Everything that begins with `prefix`, literally.
-fn pattern(prefix: &str) -> Vec<u8> {
-    let mut pattern = Vec::with_capacity(prefix.len() + 1);
-    for byte in prefix.bytes() {
-        if matches!(byte, b'*' | b'?' | b'[' | b']' | b'\\' | b'^' | b'-') {
-            pattern.push(b'\\');
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            pattern.push('\\');
         }
-        pattern.push(byte);
+        pattern.push(character);
     }
-    pattern.push(b'*');
+    pattern.push('*');
     pattern
 }
 
-fn run<'a>(script: &'static Script, keys: &'a Keys, args: Vec<Word<'a>>) -> Request<'a> {
-    Request::Script { script, keys: words(keys).collect(), args }
-}
-
 /// The counters behind their keys, in the same order.
-fn run_with_counters<'a>(script: &'static Script, keys: &'a Keys, args: Vec<Word<'a>>) -> Request<'a> {
-    let counters = keys.iter().map(|key| Cow::Owned(key.fence().as_str().as_bytes().to_vec()));
-    Request::Script { script, keys: words(keys).chain(counters).collect(), args }
+fn with_counters(keys: &Keys) -> impl Iterator<Item = Word<'_>> {
+    words(keys).chain(keys.as_slice().iter().map(|key| key.fence_name().into()))
 }
 
 fn words(keys: &Keys) -> impl Iterator<Item = Word<'_>> {
-    keys.iter().map(|key| word(key.as_str()))
-}
-
-fn word(text: &str) -> Word<'_> {
-    Cow::Borrowed(text.as_bytes())
+    keys.as_slice().iter().map(|key| key.as_str().into())
 }
 
 fn value(value: &LockValue) -> Word<'_> {
-    Cow::Borrowed(value.as_bytes())
+    value.as_bytes().into()
 }
 
 fn number(token: FencingToken) -> Word<'static> {
-    Cow::Owned(token.to_string().into_bytes())
+    token.get().into()
 }
 
 fn micros(duration: Duration) -> Word<'static> {
-    Cow::Owned(duration.as_micros().to_string().into_bytes())
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).into()
 }
 
 fn millis(ttl: Ttl) -> Word<'static> {
-    Cow::Owned(ttl.as_millis().to_string().into_bytes())
+    ttl.as_millis().into()
 }
 
 #[cfg(test)]
@@ -234,10 +207,14 @@ mod tests {
         for command in Command::samples() {
             let Command::Lock(lock) = &command else { continue };
             for request in plan(&command).expect("known") {
-                if let Request::Script { keys, .. } = request {
+                let [name, _, count, rest @ ..] = request.words() else { continue };
+                if **name == *b"EVALSHA" {
                     let counters: Vec<_> = lock.keys().iter().map(Key::fence).collect();
-                    let counters = counters.iter().filter(|_| lock.is_fenced()).map(|key| word(key.as_str()));
-                    assert_eq!(keys, words(lock.keys()).chain(counters).collect::<Vec<_>>());
+                    let counters =
+                        counters.iter().filter(|_| lock.is_fenced()).map(|key| key.as_str().into());
+                    let keys: Vec<Word<'_>> = words(lock.keys()).chain(counters).collect();
+                    assert_eq!(rest.get(..keys.len()), Some(keys.as_slice()));
+                    assert_eq!(**count, *keys.len().to_string().as_bytes());
                 }
             }
         }
@@ -246,13 +223,13 @@ mod tests {
     /// hazard: 70
     #[test]
     fn a_prefix_is_no_pattern() {
-        assert_eq!(pattern("a*?[b]\\^-c:"), br"a\*\?\[b\]\\\^\-c:*");
+        assert_eq!(pattern("a*?[b]\\^-c:"), r"a\*\?\[b\]\\\^\-c:*");
     }
 
     #[test]
     fn a_script_counts_its_keys() {
         let keys = Keys::of(Key::new("a")).and(Key::new("b"));
-        let words = run(&INSPECT, &keys, Vec::new()).words().join(&b' ');
+        let words = Request::script(&INSPECT, words(&keys), []).words().join(&b' ');
         assert_eq!(words, format!("EVALSHA {} 2 a b", INSPECT.sha1()).into_bytes());
     }
 }

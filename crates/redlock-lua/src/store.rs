@@ -9,7 +9,7 @@ use crate::{Request, Value, classify};
 ///
 /// The key is a hash with the fields `token` and `value`, so that the two are never apart.
 pub fn store_read(key: &[u8], token: FencingToken) -> Request<'_> {
-    Request::Script { script: &STORE_READ, keys: vec![key.into()], args: vec![digits(token)] }
+    Request::script(&STORE_READ, [key.into()], [token.get().into()])
 }
 
 /// Writes what a fenced lock protects, and remembers the token. Answered by [`decode_store`], with nothing.
@@ -28,7 +28,7 @@ pub fn store_read(key: &[u8], token: FencingToken) -> Request<'_> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn store_write<'a>(key: &'a [u8], token: FencingToken, value: &'a [u8]) -> Request<'a> {
-    Request::Script { script: &STORE_WRITE, keys: vec![key.into()], args: vec![digits(token), value.into()] }
+    Request::script(&STORE_WRITE, [key.into()], [token.get().into(), value.into()])
 }
 
 /// What the store answered to a request that showed that token.
@@ -55,10 +55,6 @@ pub fn decode_store(
         }
         _ => Err(no_answer().into()),
     }
-}
-
-fn digits(token: FencingToken) -> crate::Word<'static> {
-    token.to_string().into_bytes().into()
 }
 
 fn token(digits: &[u8]) -> Option<FencingToken> {

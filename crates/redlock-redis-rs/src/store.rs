@@ -42,7 +42,7 @@ impl<C: ConnectionLike + Clone + Send + Sync> RedisStore<C> {
         request: Request<'_>,
         token: FencingToken,
     ) -> Result<Option<Vec<u8>>, FencedStoreError<BackendError>> {
-        let mut reply = self.send(&request.words()).await?;
+        let mut reply = self.send(request.words()).await?;
         if let Some(words) = request.resend(&reply) {
             reply = self.send(&words).await?;
         }
