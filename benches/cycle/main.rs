@@ -4,6 +4,7 @@
 //! cargo run --release -p redlock-benches --bin cycle                  # latency and throughput, as ratios
 //! cargo run --release -p redlock-benches --bin cycle -- --quick
 //! cargo run --release -p redlock-benches --bin cycle -- --fenced     # locks with a fencing token beside plain ones
+//! cargo run --release -p redlock-benches --bin cycle -- --one-task   # leaves out the 64 tasks
 //! cargo run --release -p redlock-benches --bin cycle -- --instructions # counted by callgrind: needs valgrind
 //! ```
 //!
@@ -24,19 +25,38 @@ use contestant::{Contestant, Name};
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const USAGE: &str = "usage: cycle [[--fenced] [--quick] | --instructions | --only NAME CYCLES URL…]";
+const USAGE: &str =
+    "usage: cycle [[--fenced] [--one-task] [--quick] | --instructions | --only NAME CYCLES URL…]";
 
 #[tokio::main]
 async fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => compare(Match::BARE, rounds::Effort::FULL).await,
-        ["--quick"] => compare(Match::BARE, rounds::Effort::QUICK).await,
-        ["--fenced"] => compare(Match::FENCED, rounds::Effort::FULL).await,
-        ["--fenced", "--quick"] => compare(Match::FENCED, rounds::Effort::QUICK).await,
         ["--instructions"] => instructions::compare(),
         ["--only", name, cycles, urls @ ..] => only(name, cycles.parse()?, urls).await,
-        _ => Err(USAGE.into()),
+        flags => compare(Plan::of(flags)?).await,
+    }
+}
+
+/// What is measured, and how long.
+struct Plan {
+    between: Match,
+    tasks: &'static [u32],
+    effort: rounds::Effort,
+}
+
+impl Plan {
+    fn of(flags: &[&str]) -> Fallible<Self> {
+        let mut plan = Self { between: Match::BARE, tasks: &[1, 64], effort: rounds::Effort::FULL };
+        for flag in flags {
+            match *flag {
+                "--fenced" => plan.between = Match::FENCED,
+                "--one-task" => plan.tasks = &[1],
+                "--quick" => plan.effort = rounds::Effort::QUICK,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(plan)
     }
 }
 
@@ -52,7 +72,7 @@ impl Match {
     const FENCED: Self = Self { ours: Name::Fenced, base: Name::Redlock };
 }
 
-async fn compare(between: Match, effort: rounds::Effort) -> Fallible<()> {
+async fn compare(Plan { between, tasks, effort }: Plan) -> Fallible<()> {
     let (ours, base) = (between.ours.as_str(), between.base.as_str());
     println!("ratios of {ours} to {base}, median of {} interleaved rounds (quartiles)", effort.rounds);
     println!(
@@ -69,7 +89,7 @@ async fn compare(between: Match, effort: rounds::Effort) -> Fallible<()> {
         let urls: Vec<String> = servers.iter().map(RedisServer::url).collect();
         let base = Arc::new(Contestant::connect(between.base, &urls).await?);
         let ours = Arc::new(Contestant::connect(between.ours, &urls).await?);
-        for tasks in [1, 64] {
+        for tasks in tasks.iter().copied() {
             let before = ours.second_rounds();
             print!("{nodes:>2} {tasks:>5}  {}", rounds::run(&ours, &base, tasks, effort).await?);
             match between.ours {

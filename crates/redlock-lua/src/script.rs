@@ -68,7 +68,7 @@ macro_rules! script {
     };
 }
 
-pub(crate) static ACQUIRE: Script = script!("acquire" behind "state" behind "fence");
+pub(crate) static ACQUIRE: Script = script!("acquire" behind "acquire_one" behind "state" behind "fence");
 pub(crate) static EXTEND: Script = script!("extend" behind "state" behind "fence");
 pub(crate) static REPLANT: Script = script!("replant" behind "state" behind "fence");
 pub(crate) static LIFT: Script = script!("lift" behind "state" behind "fence");

@@ -259,7 +259,10 @@ async fn a_counter_lives_for_its_retention_from_its_last_use(bench: &Bench<'_>) 
     bench.lock(keep(11, short)?).await?;
     lives("never shortened by a greater token", Ttl::DAY.as_duration()).await?;
     bench.lock(keep(10, long)?).await?;
-    lives("prolonged by a use", long.as_duration()).await
+    lives("prolonged by a use", long.as_duration()).await?;
+    release(bench, &key, &value).await?;
+    take(bench, &key, &value, 20).await?;
+    lives("never shortened by a later grant", long.as_duration()).await
 }
 
 fn key(bench: &Bench<'_>) -> Result<Key, Stop> {
