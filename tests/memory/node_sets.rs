@@ -7,7 +7,8 @@ use tokio::time::sleep;
 
 use crate::support::{Cluster, Link, Recorder, TTL, ms};
 
-const HOLD_OFF: Duration = Duration::from_millis(1_000 + 12 + 1_000 + 2_000);
+/// As in `restart_guard`.
+const HOLD_OFF: Duration = Duration::from_secs(3 + 2);
 
 fn builder(links: &[Link]) -> RedlockBuilder {
     let nodes = links.iter().map(|link| Link::new(link.inner().clone()));

@@ -68,7 +68,7 @@ impl Lease {
         match lease.decide(&mut extending).await {
             Decision::Won { valid_until } => {
                 *lease.state() = LeaseState::new(valid_until, None);
-                lease.shared.registry.add(&lease);
+                lease.watch();
                 lease.heal(extending).await;
             }
             Decision::Lost(Loss::Refused) => return Err(LockLost { reason: LossReason::Gone }.into()),

@@ -9,9 +9,14 @@ use crate::quorum::Nodes;
 pub(super) struct Homes(Mutex<Vec<Option<Epoch>>>);
 
 impl Homes {
-    /// Of a lease that was granted now, or before the last answers.
-    pub(super) fn of(nodes: &Nodes) -> Self {
-        Self(Mutex::new((0..nodes.len()).map(|node| nodes.epoch(node)).collect()))
+    /// Of a lease that those nodes are known to hold, each over that connection, which may have been replaced since. The others
+    /// count for nothing yet; should one hold it all the same, it forgets what it was given before its last answer at the most.
+    pub(super) fn of(nodes: &Nodes, known: &[(usize, Epoch)]) -> Self {
+        let home = |node| match known.iter().rev().find(|(holds, _)| *holds == node) {
+            Some((_, epoch)) => Some(*epoch),
+            None => nodes.epoch(node),
+        };
+        Self(Mutex::new((0..nodes.len()).map(home).collect()))
     }
 
     /// The node holds it, as it said over that connection.

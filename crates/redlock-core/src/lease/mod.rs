@@ -29,7 +29,7 @@ use homes::Homes;
 
 use crate::options::Terms;
 use crate::shared::Shared;
-use crate::{Event, LossReason, Moment, StopReason};
+use crate::{Epoch, Event, LossReason, Moment, StopReason};
 
 /// The clock is read again at least this often while anybody waits for a loss: a suspended machine's timers stand still,
 /// its leases do not.
@@ -59,6 +59,8 @@ pub(crate) struct NewLease {
     pub(crate) claim: Claim,
     pub(crate) terms: Terms,
     pub(crate) valid_until: Moment,
+    /// Which nodes said that they hold it, and over which connections.
+    pub(crate) homes: Vec<(usize, Epoch)>,
     pub(crate) runtime: Handle,
     pub(crate) auto: Option<AutoExtend>,
 }
@@ -67,19 +69,25 @@ impl Lease {
     /// A lease that a quorum has just granted; from here on it is watched.
     pub(crate) fn begin(new: NewLease) -> Arc<Self> {
         let lease = Self::unwatched(new);
-        lease.shared.registry.add(&lease);
+        lease.watch();
         lease
     }
 
+    /// Told from here on when a node forgets; and now, if one has since it granted.
+    fn watch(self: &Arc<Self>) {
+        self.shared.registry.add(self);
+        self.node_forgot();
+    }
+
     fn unwatched(new: NewLease) -> Arc<Self> {
-        let NewLease { shared, resources, claim, terms, valid_until, runtime, auto } = new;
+        let NewLease { shared, resources, claim, terms, valid_until, homes, runtime, auto } = new;
         Arc::new(Self {
             id: shared.registry.next_id(),
             acquired_at: shared.now(),
             state: Mutex::new(LeaseState::new(valid_until, auto)),
             changed: Notify::new(),
             turn: tokio::sync::Mutex::new(()),
-            homes: Homes::of(&shared.nodes),
+            homes: Homes::of(&shared.nodes, &homes),
             shared,
             resources,
             claim,

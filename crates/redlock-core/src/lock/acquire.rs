@@ -153,6 +153,7 @@ impl Acquiring {
             claim: won.claim,
             terms: self.terms,
             valid_until: won.valid_until,
+            homes: won.homes,
             runtime: runtime.clone(),
             auto: self.options.auto_extend.then_some(auto),
         }));

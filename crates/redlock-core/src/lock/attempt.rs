@@ -14,8 +14,8 @@ use crate::restart::{Ballot, Step};
 use crate::shared::Shared;
 use crate::unconfirmed::{Sending, Trace, until_confirmed};
 use crate::{
-    Acquire, BackendError, FenceProposal, Grant, Keys, LockCommand, LockReply, LockValue, Moment, NoQuorum,
-    NodeFault, Reply,
+    Acquire, BackendError, Epoch, FenceProposal, Grant, Keys, LockCommand, LockReply, LockValue, Moment,
+    NoQuorum, NodeFault, Reply,
 };
 
 /// An attempt under way. Dropped before it is over, it releases its token on every node not known to have refused.
@@ -41,6 +41,8 @@ pub(super) struct Attempt {
 pub(super) struct Won {
     pub(super) claim: Claim,
     pub(super) valid_until: Moment,
+    /// Whose grants were counted, and over which connections.
+    pub(super) homes: Vec<(usize, Epoch)>,
     /// How many rounds it took.
     pub(super) rounds: u32,
 }
@@ -106,7 +108,8 @@ impl Attempt {
                 }
                 let rounds = if self.second.is_some() { 2 } else { 1 };
                 let valid_until = self.believed(valid_until, now);
-                return Ok(Won { claim: self.claim.clone(), valid_until, rounds });
+                let homes = std::mem::take(&mut self.ballot.counted);
+                return Ok(Won { claim: self.claim.clone(), valid_until, homes, rounds });
             }
             Decision::Lost(loss) => loss,
             Decision::Pending => Loss::NoQuorum,

@@ -186,8 +186,9 @@ impl Attempt {
         Some(vote)
     }
 
-    /// Why acknowledgements did not count, where the grant of the same node has not told it already.
+    /// Which acknowledgements counted; and why others did not, where the grant of the same node has not told it already.
     fn report(&mut self, lifts: Ballot) {
+        self.ballot.counted.extend(lifts.counted);
         for fault in lifts.faults {
             self.add_fault(fault);
         }

@@ -111,6 +111,7 @@ pub(crate) async fn adopt(
         terms,
         // Nothing is believed before a quorum has confirmed it.
         valid_until: shared.now(),
+        homes: Vec::new(),
         runtime,
         auto: None,
     });

@@ -23,6 +23,8 @@ pub(crate) struct Ballot {
     limit: Duration,
     parked: Vec<Parked>,
     wait: Option<Wait>,
+    /// Whose grant or acknowledgement was counted, and over which connection it came.
+    pub(crate) counted: Vec<(usize, Epoch)>,
     pub(crate) withheld: Vec<Withheld>,
     pub(crate) faults: Vec<NodeFault>,
 }
@@ -68,6 +70,7 @@ impl Ballot {
             limit,
             parked: Vec::new(),
             wait: None,
+            counted: Vec::new(),
             withheld: Vec::new(),
             faults: Vec::new(),
         }
@@ -97,6 +100,7 @@ impl Ballot {
         let at = self.shared.now();
         if self.wait.is_none() {
             if matches!(self.shared.members.worth((node, epoch), grants, (at, at)), Worth::Counts) {
+                self.counted.push((node, epoch));
                 return Some(Vote::Yes);
             }
             // Before it is looked at again, so that no news is missed.
@@ -164,7 +168,10 @@ impl Ballot {
         let members = &self.shared.members;
         let worth = members.worth((parked.node, parked.epoch), parked.grants, (parked.at, self.shared.now()));
         match worth {
-            Worth::Counts => Some(Vote::Yes),
+            Worth::Counts => {
+                self.counted.push((parked.node, parked.epoch));
+                Some(Vote::Yes)
+            }
             Worth::Asking => {
                 parked.asked = true;
                 None

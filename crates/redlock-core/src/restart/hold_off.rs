@@ -8,7 +8,9 @@ use crate::options::Limits;
 /// The uptime that a node tells has a grain of a second, at both ends.
 const UPTIME_GRAIN: Duration = Duration::from_secs(2);
 
-/// A deployment's hold-off: whatever lease the node had granted before it forgot is over by then.
+/// A deployment's hold-off: whatever lease the node had granted before it forgot is over by then. And if its fencing counters
+/// are lost, wall clocks have overtaken them: one was ahead by `max_clock_skew`, the node let it be so by as much again, and the
+/// next client's is behind by a third.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HoldOff(Limits);
 
@@ -27,10 +29,9 @@ impl HoldOff {
     pub(super) fn of(self, longest: Option<Ttl>) -> Duration {
         let ttl = longest.map_or(self.own_max_ttl(), |longest| longest.max(self.own_max_ttl()));
         let drift = self.0.drift.of(ttl);
-        ttl.as_duration()
-            .saturating_add(drift)
-            .saturating_add(self.0.max_clock_skew)
-            .saturating_add(UPTIME_GRAIN)
+        let skew = self.0.max_clock_skew;
+        let leases = ttl.as_duration().saturating_add(drift).saturating_add(skew);
+        leases.max(skew.saturating_mul(3)).saturating_add(UPTIME_GRAIN)
     }
 }
 
@@ -50,5 +51,13 @@ mod tests {
         );
         let longer = Ttl::from_duration(Duration::from_secs(600)).expect("in range");
         assert_eq!(hold_off.of(Some(longer)), Duration::from_millis(600_000 + (6_000 + 2) + 1_000 + 2_000));
+    }
+
+    /// A counter that was forgotten must have been overtaken by every wall clock. hazard: 14
+    #[test]
+    fn it_is_longer_than_three_skews() {
+        let max_clock_skew = Duration::from_secs(3_600);
+        let hold_off = HoldOff::new(Limits { max_clock_skew, ..Limits::default() });
+        assert_eq!(hold_off.of(None), 3 * max_clock_skew + UPTIME_GRAIN);
     }
 }

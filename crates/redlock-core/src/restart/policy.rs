@@ -36,8 +36,8 @@ use crate::NodeName;
 pub enum RestartGuard {
     /// A marker on each node names the run of the process that has not forgotten: the default. A node counts if its marker names
     /// its present run; if it is durable (`appendonly yes` with `appendfsync always`) and its marker is still there; or if it has
-    /// been up for the hold-off: `max_ttl`, its drift, `max_clock_skew`, and two seconds. Where *all* nodes answer and none of
-    /// them counts, the deployment is new, and all are marked and counted at once.
+    /// been up for the hold-off: `max_ttl`, its drift, `max_clock_skew`, and two seconds (and three times `max_clock_skew` at the
+    /// least). Where *all* nodes answer and none of them counts, the deployment is new, and all are marked and counted at once.
     #[default]
     Member,
     /// A node counts when it has been up for the hold-off. Durable or not, a new deployment has to wait.

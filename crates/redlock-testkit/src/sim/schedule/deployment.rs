@@ -67,7 +67,8 @@ impl Deployment {
         };
         // 2 % is more than the drift of any deployment in which nodes forget.
         let leases = times.max_ttl().saturating_add(times.max_ttl() / 50).saturating_add(millis(2));
-        let hold_off = leases.saturating_add(max_clock_skew).saturating_add(GRAIN);
+        let leases = leases.saturating_add(max_clock_skew);
+        let hold_off = leases.max(max_clock_skew.saturating_mul(3)).saturating_add(GRAIN);
         let forgets = guard != RestartGuard::Off;
         // One that has been in use, beside the one that has not.
         let next = rng.within(1, u64::try_from(nodes).unwrap_or(2).saturating_sub(1).max(1));
