@@ -524,6 +524,28 @@ async fn one_server_under_two_names_is_found_before_its_first_vote_counts() {
     assert!(cluster.is_free());
 }
 
+/// Nor is a lock kept that came about while it was still unknown: what is found between the two rounds of a token counts.
+/// hazard: 20
+#[tokio::test(start_paused = true)]
+async fn one_server_under_two_names_that_is_found_in_the_second_round_ends_it() {
+    let cluster = Cluster::of(2);
+    assert!(client(&cluster, RestartGuard::Member).verify_nodes().await.is_sound());
+    cluster.set_counters("x", &[4_500_000_000_000_010, 4_500_000_000_000_030]);
+    let link = Link::new(cluster.links[0].inner().clone());
+    link.once("describe", Plan::new().reply_delay(ms(20)));
+    let twin = Claiming { name: NodeName::new("twin"), can: link.capabilities(), link };
+    cluster.links[0].once("lift", Plan::new().reply_delay(ms(30)));
+    let nodes = Redlock::builder().nodes(cluster.links.clone()).node(twin);
+    let client = nodes.clock(TokioClock::new()).max_ttl(TTL).ttl(TTL).build().unwrap();
+    match client.acquire("x").fenced().await {
+        Err(AcquireError::Config(error)) => assert_eq!(error.parameter(), Parameter::Nodes),
+        other => panic!("{other:?}"),
+    }
+    cluster.quiet().await;
+    assert_eq!(cluster.holders("x"), ["", ""]);
+    assert_eq!(cluster.count("lift"), 1);
+}
+
 /// A node under another name, with other abilities.
 struct Claiming {
     name: NodeName,

@@ -171,7 +171,8 @@ impl Attempt {
         let vote = match (lifted(reply), epoch) {
             (Ok(Ownership::Mine), Some(epoch)) => {
                 let open = !lifting.in_flight.is_settled();
-                return lifting.ballot.acknowledged(node, epoch, open);
+                // A part of the acquisition: what has come to stand in its way since the first round still does.
+                return lifting.ballot.granted(node, epoch, open);
             }
             (Ok(_), _) => Vote::No,
             (Err(error), _) => {
