@@ -68,7 +68,7 @@ impl<R: Records> Step<'_, R> {
             KeyState::Held { value, .. } => {
                 !native && (*value == acquire.value || acquire.replaces.contains(value))
             }
-            KeyState::Foreign { .. } => false,
+            _ => false,
         };
         let states = self.states(&acquire.keys)?;
         if let Some((key, state)) = acquire.keys.iter().zip(&states).find(|(_, state)| !passes(state)) {
@@ -117,7 +117,7 @@ impl<R: Records> Step<'_, R> {
                     self.records.remove(key)?;
                     released.removed += 1;
                 }
-                KeyState::Held { .. } | KeyState::Foreign { .. } => released.taken += 1,
+                _ => released.taken += 1,
             }
         }
         Ok(released)

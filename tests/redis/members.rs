@@ -38,12 +38,11 @@ async fn run(node: &dyn Backend, step: u64) -> String {
             let claim = Claim::new(if dice.is_multiple_of(7) { "another" } else { &run_id }, id(3));
             AdminCommand::Claim(if dice.is_multiple_of(5) { claim.given_up() } else { claim })
         }
-        1 | 2 => AdminCommand::Mark(Marker {
-            run_id: if dice.is_multiple_of(7) { "another".to_owned() } else { run_id.clone() },
-            node_id: id(3),
-            max_ttl: ttl(1 + dice % 1_000),
-            durability: durability[usize::try_from(dice / 6 % 4).expect("small")],
-        }),
+        1 | 2 => {
+            let run_id = if dice.is_multiple_of(7) { "another" } else { &run_id };
+            let durability = durability[usize::try_from(dice / 6 % 4).expect("small")];
+            AdminCommand::Mark(Marker::new(run_id, id(3), ttl(1 + dice % 1_000), durability))
+        }
         _ => {
             let hold = ttl(60_000 * (1 + dice % 3));
             AdminCommand::Announce(Announce::new(NodeSet::new([id(3), id(5), id(9)], 2), hold))

@@ -91,13 +91,13 @@ impl Store {
     fn counter(&self, key: &Key, now: Millis) -> Option<u64> {
         match self.state(key, now) {
             KeyState::Free => Some(0),
-            KeyState::Foreign { .. } => None,
             KeyState::Held { value, .. } => {
                 let digits = value.as_bytes();
                 let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
                 let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
                 Some(text.parse().unwrap_or(u64::MAX))
             }
+            _ => None,
         }
     }
 }

@@ -126,7 +126,7 @@ impl Store {
         let keys = rest.by_ref().take(PAGE).map(|(_, key)| key);
         let matching = keys.filter(|key| key.as_str().starts_with(&scan.prefix) && !self.is_free(key, now));
         let keys = matching.cloned().collect();
-        ScanPage { keys, next: Cursor(rest.next().map_or(0, |(serial, _)| *serial)) }
+        ScanPage::new(Cursor(rest.next().map_or(0, |(serial, _)| *serial)), keys)
     }
 
     pub(crate) fn membership(&self, now: Millis) -> Membership {
@@ -167,7 +167,7 @@ impl Store {
 
     fn live_sets(&self, now: Millis) -> Vec<AnnouncedSet> {
         let live = self.sets.iter().filter(|(_, end)| **end > now);
-        live.map(|(set, end)| AnnouncedSet { set: set.clone(), remaining: now.until(*end) }).collect()
+        live.map(|(set, end)| AnnouncedSet::new(set.clone(), now.until(*end))).collect()
     }
 
     /// The same without the locks.

@@ -109,7 +109,7 @@ impl Cluster {
                 value.holder().and_then(|holder| holder.name).unwrap_or_else(|| "?".to_owned())
             }
             KeyState::Foreign { kind, .. } => kind,
-            KeyState::Free => String::new(),
+            _ => String::new(),
         };
         self.links.iter().map(name).collect()
     }
@@ -125,7 +125,7 @@ impl Cluster {
         let key = Key::new(format!("redlock:{resource}"));
         let remaining = |link: &Link| match link.inner().peek(&key) {
             KeyState::Held { remaining, .. } => remaining.unwrap_or(Duration::MAX),
-            KeyState::Free | KeyState::Foreign { .. } => Duration::ZERO,
+            _ => Duration::ZERO,
         };
         self.links.iter().map(remaining).collect()
     }
@@ -137,7 +137,7 @@ impl Cluster {
             KeyState::Held { value, .. } => {
                 std::str::from_utf8(value.as_bytes()).expect("digits").parse().expect("a number")
             }
-            KeyState::Foreign { .. } | KeyState::Free => 0,
+            _ => 0,
         };
         self.links.iter().map(number).collect()
     }

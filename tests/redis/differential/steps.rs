@@ -223,7 +223,7 @@ fn kind_of(reply: &LockReply) -> &'static str {
         LockReply::Refused(Refusal { blocker: None, .. }) => "refused",
         LockReply::Refused(Refusal { blocker: Some(blocker), .. }) => match blocker.state {
             KeyState::Foreign { .. } => "refused by a foreign type",
-            KeyState::Held { .. } | KeyState::Free => "refused by a value",
+            _ => "refused by a value",
         },
         LockReply::Extended(Ownership::Mine) => "extended",
         LockReply::Extended(Ownership::Absent) => "extended: absent",

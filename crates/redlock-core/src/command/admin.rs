@@ -85,11 +85,19 @@ pub enum AdminReply {
 
 /// A page of keys and where the next one begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ScanPage {
     /// The next page, or the end.
     pub next: Cursor,
     /// The keys; those that are not UTF-8 are left out, since no lock of ours has such a key.
     pub keys: Vec<Key>,
+}
+
+impl ScanPage {
+    /// Those keys; the next page begins at `next`.
+    pub fn new(next: Cursor, keys: Vec<Key>) -> Self {
+        Self { next, keys }
+    }
 }
 
 /// What a node says about itself. Each part is `None` where the node does not tell (or may not: `INFO` refused).

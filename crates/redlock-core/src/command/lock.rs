@@ -297,6 +297,7 @@ impl Released {
 
 /// What stands in a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyState {
     /// Nothing.
     Free,

@@ -45,6 +45,7 @@ impl fmt::Display for NodeId {
 
 /// Says of which run of the node's process it is known that it has not forgotten a lock. It has no expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Marker {
     /// The run, as [`Description::run`](super::Description::run) names it.
     pub run_id: String,
@@ -54,6 +55,18 @@ pub struct Marker {
     pub max_ttl: Ttl,
     /// What survived a crash when this was written; `None` where it was not known.
     pub durability: Option<Durability>,
+}
+
+impl Marker {
+    /// The marker of that run.
+    pub fn new(
+        run_id: impl Into<String>,
+        node_id: NodeId,
+        max_ttl: Ttl,
+        durability: Option<Durability>,
+    ) -> Self {
+        Self { run_id: run_id.into(), node_id, max_ttl, durability }
+    }
 }
 
 /// Notes on a node without a marker that a client is about to declare the deployment new. Nobody else finds it new from then on.
@@ -149,11 +162,19 @@ impl Announce {
 
 /// A set that some client has announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AnnouncedSet {
     /// The set.
     pub set: NodeSet,
     /// How long it stands yet, by the node's clock.
     pub remaining: Duration,
+}
+
+impl AnnouncedSet {
+    /// That set, for so long yet.
+    pub fn new(set: NodeSet, remaining: Duration) -> Self {
+        Self { set, remaining }
+    }
 }
 
 /// What stands on a node about its deployment.

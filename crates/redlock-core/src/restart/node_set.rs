@@ -8,6 +8,7 @@ use crate::{NodeId, NodeSet};
 
 /// What is done where another client's set of nodes makes two holders possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum NodeSetPolicy {
     /// Nothing is locked, and [`AcquireError::NodeSetConflict`](crate::AcquireError::NodeSetConflict) says why: the default.
     #[default]

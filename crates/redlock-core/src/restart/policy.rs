@@ -33,6 +33,7 @@ use crate::NodeName;
 /// # drop(guard); Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum RestartGuard {
     /// A marker on each node names the run of the process that has not forgotten: the default. A node counts if its marker names
     /// its present run; if it is durable (`appendonly yes` with `appendfsync always`) and its marker is still there; or if it has

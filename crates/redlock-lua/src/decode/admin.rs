@@ -113,9 +113,7 @@ fn scanned(reply: Value) -> Result<ScanPage, BackendError> {
     let [next, keys] = <[Value; 2]>::try_from(parts).map_err(|parts| unexpected(&Value::Array(parts)))?;
     let next = text(&next).and_then(|text| text.parse().ok()).ok_or_else(|| unexpected(&next))?;
     match keys {
-        Value::Array(keys) => {
-            Ok(ScanPage { next: Cursor(next), keys: keys.into_iter().filter_map(key).collect() })
-        }
+        Value::Array(keys) => Ok(ScanPage::new(Cursor(next), keys.into_iter().filter_map(key).collect())),
         other => Err(unexpected(&other)),
     }
 }
@@ -198,6 +196,6 @@ mod tests {
     fn keys_that_are_no_text_are_left_out() {
         let keys = Value::Array(vec![bytes("a"), Value::Bytes(vec![0xff])]);
         let page = scanned(Value::Array(vec![bytes("17"), keys])).expect("a page");
-        assert_eq!(page, ScanPage { next: Cursor(17), keys: vec![Key::new("a")] });
+        assert_eq!(page, ScanPage::new(Cursor(17), vec![Key::new("a")]));
     }
 }

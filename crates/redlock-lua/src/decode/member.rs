@@ -44,12 +44,9 @@ pub(super) fn marker(reply: Value) -> Result<Option<Marker>, BackendError> {
 fn whole(run: &Value, node: &Value, max_ttl: &Value, durability: &Value) -> Option<Marker> {
     let known = [Durability::Always, Durability::Partial, Durability::Nothing];
     let word = text(durability);
-    Some(Marker {
-        run_id: text(run)?,
-        node_id: NodeId::parse(&text(node)?)?,
-        max_ttl: Ttl::from_duration(Duration::from_millis(text(max_ttl)?.parse().ok()?))?,
-        durability: known.into_iter().find(|one| word.as_deref() == Some(durability_word(Some(*one)))),
-    })
+    let max_ttl = Ttl::from_duration(Duration::from_millis(text(max_ttl)?.parse().ok()?))?;
+    let durability = known.into_iter().find(|one| word.as_deref() == Some(durability_word(Some(*one))));
+    Some(Marker::new(text(run)?, NodeId::parse(&text(node)?)?, max_ttl, durability))
 }
 
 /// `{set, remaining, set, remaining, …}`; what is no set is left out.
@@ -58,7 +55,7 @@ pub(super) fn sets(reply: Value) -> Result<Vec<AnnouncedSet>, BackendError> {
     let sets = parts.chunks(2).filter_map(|pair| match pair {
         [set, Value::Int(millis)] => {
             let remaining = Duration::from_millis(u64::try_from(*millis).ok()?);
-            Some(AnnouncedSet { set: NodeSet::parse(&text(set)?)?, remaining })
+            Some(AnnouncedSet::new(NodeSet::parse(&text(set)?)?, remaining))
         }
         _ => None,
     });
@@ -78,12 +75,8 @@ mod tests {
         let parts = |run: Value, max_ttl: &str| {
             marker(Value::Array(vec![run, bytes("0a"), bytes(max_ttl), bytes("always")])).expect("readable")
         };
-        let expected = Marker {
-            run_id: "r".to_owned(),
-            node_id: NodeId::parse("0a").expect("an id"),
-            max_ttl: Ttl::SECOND,
-            durability: Some(Durability::Always),
-        };
+        let node_id = NodeId::parse("0a").expect("an id");
+        let expected = Marker::new("r", node_id, Ttl::SECOND, Some(Durability::Always));
         assert_eq!(parts(bytes("r"), "1000"), Some(expected));
         assert_eq!(parts(Value::Nil, "1000"), None);
         assert_eq!(parts(bytes("r"), "soon"), None);
@@ -94,6 +87,6 @@ mod tests {
         let reply = vec![bytes("2|a,b,c"), Value::Int(5), bytes("rubbish"), Value::Int(5)];
         let set = NodeSet::parse("2|a,b,c").expect("a set");
         let remaining = Duration::from_millis(5);
-        assert_eq!(sets(Value::Array(reply)).expect("readable"), [AnnouncedSet { set, remaining }]);
+        assert_eq!(sets(Value::Array(reply)).expect("readable"), [AnnouncedSet::new(set, remaining)]);
     }
 }

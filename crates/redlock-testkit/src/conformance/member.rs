@@ -22,7 +22,8 @@ checks!("member":
 async fn a_marker_of_another_run_is_not_written(bench: &Bench<'_>) -> Result<(), Stop> {
     claimed(bench, Capabilities::MEMBER)?;
     let before = read(bench).await?.marker;
-    let stranger = Marker { run_id: "another".to_owned(), ..marker(bench, Ttl::SECOND).await? };
+    let mut stranger = marker(bench, Ttl::SECOND).await?;
+    "another".clone_into(&mut stranger.run_id);
     same("another run", &mark(bench, stranger).await?, &None)?;
     same("the marker", &read(bench).await?.marker, &before)
 }
@@ -30,7 +31,8 @@ async fn a_marker_of_another_run_is_not_written(bench: &Bench<'_>) -> Result<(),
 async fn a_marker_is_read_as_it_was_written(bench: &Bench<'_>) -> Result<(), Stop> {
     claimed(bench, Capabilities::MEMBER)?;
     for durability in [Some(Durability::Always), Some(Durability::Partial), Some(Durability::Nothing), None] {
-        let marker = Marker { durability, ..marker(bench, Ttl::SECOND).await? };
+        let mut marker = marker(bench, Ttl::SECOND).await?;
+        marker.durability = durability;
         let written = mark(bench, marker.clone()).await?;
         same("what is read", &read(bench).await?.marker, &written)?;
         let written = written.ok_or_else(|| Stop::Fail("the present run was not marked".to_owned()))?;
@@ -47,7 +49,7 @@ async fn a_marker_keeps_its_identity_and_its_longest_ttl(bench: &Bench<'_>) -> R
     let longer = ttl(first.max_ttl.as_duration().saturating_add(Duration::from_millis(1)))?;
     for (max_ttl, expected) in [(longer, longer), (Ttl::SECOND.min(longer), longer)] {
         let written = mark(bench, marker(bench, max_ttl).await?).await?;
-        let expected = Marker { max_ttl: expected, ..first.clone() };
+        let expected = Marker::new(first.run_id.as_str(), first.node_id.clone(), expected, first.durability);
         same("the marker", &written, &Some(expected))?;
     }
     Ok(())
@@ -106,7 +108,7 @@ const QUORUM: usize = 1_000;
 async fn marker(bench: &Bench<'_>, max_ttl: Ttl) -> Result<Marker, Stop> {
     let run_id = describe(bench).await?.run();
     let run_id = run_id.ok_or_else(|| Stop::Skip("the node does not tell its run".to_owned()))?;
-    Ok(Marker { run_id, node_id: bench.node_id(), max_ttl, durability: None })
+    Ok(Marker::new(run_id, bench.node_id(), max_ttl, None))
 }
 
 async fn mark(bench: &Bench<'_>, marker: Marker) -> Result<Option<Marker>, Stop> {

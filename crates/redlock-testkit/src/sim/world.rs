@@ -187,7 +187,7 @@ impl Node {
             return;
         };
         let node_id = NodeId::from_random([u8::try_from(number).unwrap_or(u8::MAX); 16]);
-        let marker = Marker { run_id, node_id, max_ttl, durability: description.durability };
+        let marker = Marker::new(run_id, node_id, max_ttl, description.durability);
         // A node in memory that is up answers.
         let _ = self.memory.execute(&AdminCommand::Mark(marker).into(), deadline).await;
     }

@@ -55,7 +55,6 @@ impl Deployment {
         let max_clock_skew = rng.pick(&[millis(50), Duration::from_secs(1)]);
         let one = rng.index(nodes);
         let start = match guard {
-            RestartGuard::Off => Start::New,
             RestartGuard::Strict => rng.weighted(&[(4, Start::Old), (1, Start::New)]),
             RestartGuard::Member => rng.weighted(&[
                 (2, Start::New),
@@ -64,6 +63,7 @@ impl Deployment {
                 (3, Start::InUseButOne(one)),
                 (2, Start::Old),
             ]),
+            _ => Start::New,
         };
         // 2 % is more than the drift of any deployment in which nodes forget.
         let leases = times.max_ttl().saturating_add(times.max_ttl() / 50).saturating_add(millis(2));
