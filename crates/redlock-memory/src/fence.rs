@@ -97,7 +97,7 @@ impl Store {
                 let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
                 Some(text.parse().unwrap_or(u64::MAX))
             }
-            _ => None,
+            KeyState::Foreign { .. } | _ => None,
         }
     }
 }

@@ -63,7 +63,7 @@ impl Deployment {
                 (3, Start::InUseButOne(one)),
                 (2, Start::Old),
             ]),
-            _ => Start::New,
+            RestartGuard::Off | _ => Start::New,
         };
         // 2 % is more than the drift of any deployment in which nodes forget.
         let leases = times.max_ttl().saturating_add(times.max_ttl() / 50).saturating_add(millis(2));
