@@ -233,6 +233,34 @@ async fn a_promoted_replica_is_withheld_however_old_and_durable() {
     assert!(held.is_valid());
 }
 
+/// Its master's marker came over with the data, and the last lock did not. Without a replica, the same restart is of the node that
+/// has written everything to its disk.
+/// hazard: 15, 16
+#[tokio::test(start_paused = true)]
+async fn a_durable_replica_that_was_promoted_and_restarted_is_withheld() {
+    for (replicas, expected) in [(1, "memory-1"), (0, "")] {
+        let clock: std::sync::Arc<TokioClock> = std::sync::Arc::new(TokioClock::new());
+        let node = |number| {
+            let node = MemoryNode::builder(format!("memory-{number}")).clock(clock.clone());
+            node.durable(true).replicas(replicas).build()
+        };
+        let cluster = Cluster { links: (1..=3).map(node).map(FaultyLink::new).collect() };
+        assert!(client(&cluster, RestartGuard::Member).verify_nodes().await.is_sound());
+        let held = held_by_two(&cluster, RestartGuard::Member).await;
+        if replicas > 0 {
+            cluster.links[0].inner().fail_over();
+        }
+        cluster.links[0].inner().restart();
+        let late = client(&cluster, RestartGuard::Member).try_acquire("x").await;
+        assert!(late.is_err() && held.is_valid());
+        let withheld = match late {
+            Err(AcquireError::NoQuorum(error)) => names(&error.withheld).join(" "),
+            _ => String::new(),
+        };
+        assert_eq!(withheld, expected);
+    }
+}
+
 /// hazard: 17
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_emptied_while_it_ran_is_found_at_the_next_look_and_withheld() {

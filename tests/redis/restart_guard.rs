@@ -192,6 +192,23 @@ async fn a_server_that_writes_all_to_its_disk_counts_at_once_after_a_restart() {
     assert!(held.is_valid());
 }
 
+/// It may be the replica that was promoted meanwhile: nothing on it would tell.
+/// hazard: 15, 16
+#[tokio::test]
+async fn a_durable_server_that_has_a_replica_is_withheld_after_a_restart() {
+    let durable = || RedisServer::builder().durable().start().expect("a server");
+    let mut servers = [durable(), durable(), durable()];
+    let replica = server();
+    copy(&servers[0], &replica).await;
+    let held = held_by_two(&servers).await;
+    servers[0].restart().expect("restarted with its data");
+    let late = build(process(&servers));
+    servers[1].kill().expect("killed");
+    let error = no_quorum(late.try_acquire("y").await);
+    only_withheld(&error, &servers[0], |reason| matches!(reason, WithheldReason::Restarted { .. }));
+    assert!(held.is_valid());
+}
+
 /// Everything is deleted, and neither the process nor the connection changes: found at the next look, a quarter of the
 /// hold-off later at most.
 /// hazard: 17

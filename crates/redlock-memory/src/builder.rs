@@ -20,12 +20,13 @@ pub struct MemoryNodeBuilder {
     name: NodeName,
     clock: Option<Arc<dyn Clock>>,
     durable: bool,
+    replicas: u64,
     unix_time: Option<Duration>,
 }
 
 impl MemoryNodeBuilder {
     pub(crate) fn new(name: NodeName) -> Self {
-        Self { name, clock: None, durable: false, unix_time: None }
+        Self { name, clock: None, durable: false, replicas: 0, unix_time: None }
     }
 
     /// The clock by which keys expire. Default: a [`BootClock`], which goes on in suspend.
@@ -43,6 +44,12 @@ impl MemoryNodeBuilder {
         self
     }
 
+    /// How many replicas the node says it has: one of them takes its place in [`MemoryNode::fail_over`]. Default: none.
+    pub fn replicas(mut self, replicas: u64) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
     /// What the node's wall clock says when it is built, since the Unix epoch; it goes on by the node's clock.
     /// Default: the system's time. For tests that must replay exactly.
     pub fn unix_time(mut self, time: Duration) -> Self {
@@ -54,7 +61,12 @@ impl MemoryNodeBuilder {
     pub fn build(self) -> MemoryNode {
         let clock = self.clock.unwrap_or_else(|| Arc::new(BootClock::new()));
         let durability = if self.durable { Durability::Always } else { Durability::Nothing };
-        MemoryNode::start(self.name, clock, durability, self.unix_time.unwrap_or_else(system_time))
+        MemoryNode::start(
+            self.name,
+            clock,
+            (durability, self.replicas),
+            self.unix_time.unwrap_or_else(system_time),
+        )
     }
 }
 

@@ -80,7 +80,7 @@ impl MemoryNode {
     pub(crate) fn start(
         name: NodeName,
         clock: Arc<dyn Clock>,
-        durability: Durability,
+        (durability, replicas): (Durability, u64),
         unix_time: Duration,
     ) -> Self {
         let now = clock.now();
@@ -92,7 +92,8 @@ impl MemoryNode {
             started: now,
             role: Role::Master,
         };
-        let shared = Shared { name, clock, durability, built: (now, unix_time), state: Mutex::new(state) };
+        let shared =
+            Shared { name, clock, durability, replicas, built: (now, unix_time), state: Mutex::new(state) };
         Self { shared: Arc::new(shared) }
     }
 

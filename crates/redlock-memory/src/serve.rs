@@ -100,6 +100,7 @@ impl MemoryNode {
         description.role = Some(state.role);
         description.version = Some(concat!("redlock-memory ", env!("CARGO_PKG_VERSION")).to_owned());
         description.durability = Some(self.shared.durability);
+        description.replicas = Some(self.shared.replicas);
         description.eviction = Some("noeviction".to_owned());
         description.time = Some(self.unix_time(now));
         description

@@ -12,6 +12,7 @@ pub(crate) struct Shared {
     pub(crate) name: NodeName,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) durability: Durability,
+    pub(crate) replicas: u64,
     /// When the node was built, by `clock` and by the wall clock.
     pub(crate) built: (Moment, Duration),
     pub(crate) state: Mutex<State>,

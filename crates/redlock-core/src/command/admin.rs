@@ -116,6 +116,8 @@ pub struct Description {
     pub version: Option<String>,
     /// What survives a crash.
     pub durability: Option<Durability>,
+    /// How many replicas follow it at present.
+    pub replicas: Option<u64>,
     /// The eviction policy, as the node calls it (`noeviction`).
     pub eviction: Option<String>,
     /// The node's own wall clock, since the Unix epoch.
@@ -131,6 +133,26 @@ impl Description {
             Some(replication_id) => format!("{run_id}.{replication_id}"),
             None => run_id.to_owned(),
         })
+    }
+
+    /// What survives with whatever will answer at this address. Where replicas follow, one of them may take the node's place, and
+    /// has not had all that the node acknowledged, however durable both are: then not more than [`Durability::Partial`].
+    ///
+    /// ```
+    /// use redlock_core::{Description, Durability};
+    /// let mut description = Description::default();
+    /// description.durability = Some(Durability::Always);
+    /// assert_eq!(description.survival(), Some(Durability::Always));
+    /// description.replicas = Some(1);
+    /// assert_eq!(description.survival(), Some(Durability::Partial));
+    /// ```
+    pub fn survival(&self) -> Option<Durability> {
+        match self.durability {
+            Some(Durability::Always) if self.replicas.is_some_and(|replicas| replicas > 0) => {
+                Some(Durability::Partial)
+            }
+            durability => durability,
+        }
     }
 }
 

@@ -292,7 +292,7 @@ impl Members {
     }
 
     pub(super) fn durability(&self, node: usize) -> Option<crate::Durability> {
-        self.state().known.get(node)?.said.as_ref()?.description.durability
+        self.state().known.get(node)?.said.as_ref()?.description.survival()
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -317,7 +317,7 @@ impl Members {
         }
         said.live_marker().is_some_and(|marker| {
             // What it says of the disk decides after a restart, and may be changed while the node runs.
-            marker.max_ttl >= self.own_max_ttl() && marker.durability == said.description.durability
+            marker.max_ttl >= self.own_max_ttl() && marker.durability == said.description.survival()
         })
     }
 

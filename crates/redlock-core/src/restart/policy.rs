@@ -36,9 +36,10 @@ use crate::NodeName;
 #[non_exhaustive]
 pub enum RestartGuard {
     /// A marker on each node names the run of the process that has not forgotten: the default. A node counts if its marker names
-    /// its present run; if it is durable (`appendonly yes` with `appendfsync always`) and its marker is still there; or if it has
-    /// been up for the hold-off: `max_ttl`, its drift, `max_clock_skew`, and two seconds (and three times `max_clock_skew` at the
-    /// least). Where *all* nodes answer and none of them counts, the deployment is new, and all are marked and counted at once.
+    /// its present run; if it is durable (`appendonly yes` with `appendfsync always`), has no replica that could take its place, and
+    /// its marker is still there; or if it has been up for the hold-off: `max_ttl`, its drift, `max_clock_skew`, and two seconds
+    /// (and three times `max_clock_skew` at the least). Where *all* nodes answer and none of them counts, the deployment is new,
+    /// and all are marked and counted at once.
     #[default]
     Member,
     /// A node counts when it has been up for the hold-off. Durable or not, a new deployment has to wait.
@@ -104,7 +105,9 @@ impl fmt::Display for Withheld {
             write!(f, "; counts in {remaining:.0?}")?;
         }
         f.write_str(match self.reason {
-            WithheldReason::Restarted { .. } => ", or at once with appendonly yes and appendfsync always",
+            WithheldReason::Restarted { .. } => {
+                ", or at once with appendonly yes, appendfsync always and no replica"
+            }
             WithheldReason::Unidentified => "; grant INFO, or choose RestartGuard::Off",
             WithheldReason::Promoted | WithheldReason::Replica | WithheldReason::Emptied => "",
         })?;

@@ -96,11 +96,12 @@ pub(super) fn is_of_process(said: &Description, run: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Every acknowledged write was on the disk when the marker was written and is so now; and the marker is still there.
+/// Every acknowledged write was on the disk when the marker was written and is so now, with no replica that could take the node's
+/// place, its marker with it; and the marker is still there.
 pub(super) fn survived(said: &Description, marker: Option<&Marker>) -> bool {
     let always = Some(Durability::Always);
     said.role != Some(Role::Promoted)
-        && said.durability == always
+        && said.survival() == always
         && marker.is_some_and(|marker| marker.durability == always)
 }
 
@@ -176,6 +177,9 @@ mod tests {
         assert_eq!(member(&said(0), Some(&old(Durability::Always))), blank(restarted(0), 10));
         assert_eq!(member(&always, None), blank(restarted(0), 10), "its data is gone, disk or not");
         assert_eq!(member(&always, Some(&old(Durability::Always))), Judgement::Survivor);
+        always.replicas = Some(1);
+        let replicated = member(&always, Some(&old(Durability::Always)));
+        assert_eq!(replicated, blank(restarted(0), 10), "it may be the one that was promoted meanwhile");
     }
 
     /// hazard: 15

@@ -38,6 +38,7 @@ fn describe(replies: Vec<Value>) -> Result<Description, BackendError> {
     description.role = role(&info);
     description.version = info.get("valkey_version").or(info.get("redis_version")).map(str::to_owned);
     description.durability = durability(&info, fsync.as_deref(), save.as_deref());
+    description.replicas = info.number("connected_slaves");
     description.eviction = info.get("maxmemory_policy").map(str::to_owned);
     description.time = told(time)?.as_ref().and_then(wall_clock);
     Ok(description)
@@ -139,7 +140,7 @@ mod tests {
 
     const INFO: &str = "# Server\r\nredis_version:7.0.15\r\nrun_id:ab12\r\nuptime_in_seconds:7\r\n\
                         # Persistence\r\naof_enabled:1\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n\
-                        # Replication\r\nrole:master\r\nsecond_repl_offset:-1\r\n";
+                        # Replication\r\nrole:master\r\nconnected_slaves:2\r\nsecond_repl_offset:-1\r\n";
 
     fn bytes(text: &str) -> Value {
         Value::Bytes(text.as_bytes().to_vec())
@@ -162,6 +163,7 @@ mod tests {
         expected.role = Some(Role::Master);
         expected.version = Some("7.0.15".into());
         expected.durability = Some(Durability::Always);
+        expected.replicas = Some(2);
         expected.eviction = Some("noeviction".into());
         expected.time = Some(Duration::from_millis(1_700_000_000_250));
         assert_eq!(description, expected);

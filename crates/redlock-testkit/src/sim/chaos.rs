@@ -96,8 +96,8 @@ fn forget(world: &World, each: Break, links: &[Link]) {
     let rare = match each.kind {
         BreakKind::Restart if node.durable => Rare::DurableRestart,
         BreakKind::Restart => Rare::Amnesia,
-        // Restarted after that, it would look as if it had kept everything: its marker came over from its master.
-        BreakKind::FailOver if node.durable => return,
+        BreakKind::FailOver if !node.replicated => return,
+        BreakKind::FailOver if node.durable => Rare::DurableFailOver,
         BreakKind::FailOver => Rare::FailOver,
         _ if !world.is_dispensable(each.node) => return,
         BreakKind::Flush => Rare::Flush,

@@ -47,6 +47,8 @@ pub enum Rare {
     DurableRestart,
     /// A replica took a node's place.
     FailOver,
+    /// A durable replica did, whose marker says so.
+    DurableFailOver,
     /// A node's keys were deleted, and its process stayed.
     Flush,
     /// A client withheld the votes of a node.
@@ -59,7 +61,7 @@ pub enum Rare {
 
 impl Rare {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::LateGrantAfterWin,
         Self::LateGrantAfterLoss,
         Self::ExtensionNotConfirmed,
@@ -82,6 +84,7 @@ impl Rare {
         Self::Amnesia,
         Self::DurableRestart,
         Self::FailOver,
+        Self::DurableFailOver,
         Self::Flush,
         Self::Withheld,
         Self::CountsAgain,
@@ -113,6 +116,7 @@ impl Rare {
             Self::Amnesia => "restarts that forgot",
             Self::DurableRestart => "durable restarts",
             Self::FailOver => "replicas promoted",
+            Self::DurableFailOver => "durable replicas promoted",
             Self::Flush => "nodes emptied",
             Self::Withheld => "votes withheld",
             Self::CountsAgain => "votes counted again",

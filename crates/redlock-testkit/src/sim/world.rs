@@ -42,6 +42,7 @@ pub(super) struct World {
 pub(super) struct Node {
     pub(super) memory: MemoryNode,
     pub(super) durable: bool,
+    pub(super) replicated: bool,
     rate: Rate,
 }
 
@@ -173,9 +174,11 @@ impl Node {
     fn new(number: usize, plan: &NodePlan, age: Duration) -> Self {
         let ClockPlan { origin, rate, wall, .. } = &plan.clock;
         let clock = RunningClock::start(*origin, *rate);
-        let builder = MemoryNode::builder(format!("n{number}")).clock(Arc::new(clock)).durable(plan.durable);
+        let builder = MemoryNode::builder(format!("n{number}")).clock(Arc::new(clock));
+        let builder = builder.durable(plan.durable).replicas(u64::from(plan.replicated));
         let says = wall.first().map_or(Duration::ZERO, |setting| setting.says).saturating_sub(age);
-        Self { memory: builder.unix_time(says).build(), durable: plan.durable, rate: *rate }
+        let NodePlan { durable, replicated, .. } = *plan;
+        Self { memory: builder.unix_time(says).build(), durable, replicated, rate: *rate }
     }
 
     /// Marks it, as a client has that was there before.
@@ -183,11 +186,12 @@ impl Node {
         let deadline = Instant::now() + times.ttl;
         let described = self.memory.execute(&AdminCommand::Describe.into(), deadline).await;
         let Ok(Ok(AdminReply::Described(description))) = described.map(Reply::into_admin) else { return };
+        let durability = description.survival();
         let (Some(run_id), Some(max_ttl)) = (description.run_id, Ttl::from_duration(times.max_ttl())) else {
             return;
         };
         let node_id = NodeId::from_random([u8::try_from(number).unwrap_or(u8::MAX); 16]);
-        let marker = Marker::new(run_id, node_id, max_ttl, description.durability);
+        let marker = Marker::new(run_id, node_id, max_ttl, durability);
         // A node in memory that is up answers.
         let _ = self.memory.execute(&AdminCommand::Mark(marker).into(), deadline).await;
     }

@@ -69,6 +69,8 @@ pub(super) struct NodePlan {
     pub(super) clock: ClockPlan,
     /// Whether its keys survive a restart.
     pub(super) durable: bool,
+    /// Whether a replica follows it, and may take its place.
+    pub(super) replicated: bool,
 }
 
 #[derive(Debug)]
@@ -138,7 +140,8 @@ impl Schedule {
 
 impl NodePlan {
     fn random(rng: &mut Rng, clocks: Clocks, deployment: &Deployment) -> Self {
-        Self { clock: clocks.of_node(rng), durable: deployment.forgets() && rng.chance(150) }
+        let durable = deployment.forgets() && rng.chance(250);
+        Self { clock: clocks.of_node(rng), durable, replicated: !durable || rng.chance(500) }
     }
 }
 
