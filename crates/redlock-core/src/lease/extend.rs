@@ -8,7 +8,7 @@ use crate::quorum::{Decision, InFlight, Loss, Round, Vote};
 use crate::restart::{Ballot, Step};
 use crate::shared::deadline;
 use crate::{
-    BackendError, Epoch, Event, ExtendError, LockLost, LockReply, LossReason, Moment, NoQuorum, NodeFault,
+    BackendError, Event, ExtendError, LockLost, LockReply, LossReason, Moment, NoQuorum, NodeFault,
     Ownership, Reply, Ttl,
 };
 
@@ -115,23 +115,23 @@ impl Lease {
             Step::News { late } => late,
         };
         let open = !extending.in_flight.is_settled();
-        for (node, epoch, vote) in extending.ballot.settle(open, late) {
-            self.record(extending, node, vote, Some(epoch));
+        for (node, vote) in extending.ballot.settle(open, late) {
+            extending.round.record(node, vote);
         }
+        self.confirm_homes(extending);
     }
 
     fn count(&self, extending: &mut Extending, node: usize, reply: Result<Reply, BackendError>) {
-        let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
-        if let Some(vote) = self.vote(extending, node, reply, epoch) {
-            self.record(extending, node, vote, epoch);
+        if let Some(vote) = self.vote(extending, node, reply) {
+            extending.round.record(node, vote);
         }
+        self.confirm_homes(extending);
     }
 
-    fn record(&self, extending: &mut Extending, node: usize, vote: Vote, epoch: Option<Epoch>) {
-        if let Some(epoch) = epoch.filter(|_| vote == Vote::Yes) {
+    fn confirm_homes(&self, extending: &mut Extending) {
+        for (node, epoch) in extending.ballot.counted.drain(..) {
             self.homes.confirm(node, epoch);
         }
-        extending.round.record(node, vote);
     }
 
     /// `None` where the node has the keys, and it is not known yet whether it counts: a node that forgot another's grant must
@@ -141,8 +141,8 @@ impl Lease {
         extending: &mut Extending,
         node: usize,
         reply: Result<Reply, BackendError>,
-        epoch: Option<Epoch>,
     ) -> Option<Vote> {
+        let epoch = reply.as_ref().map(|reply| reply.epoch).ok();
         let vote = match (ownership(reply), epoch) {
             (Ok(Ownership::Mine), Some(epoch)) => {
                 mutants::acknowledge(&self.claim.value, node);

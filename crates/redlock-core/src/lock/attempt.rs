@@ -144,7 +144,7 @@ impl Attempt {
             Step::News { late } => late,
         };
         let open = self.is_open();
-        for (node, _, vote) in self.ballot.settle(open, late) {
+        for (node, vote) in self.ballot.settle(open, late) {
             self.round.record(node, vote);
         }
     }

@@ -155,7 +155,7 @@ impl Attempt {
             Step::News { late } => late,
         };
         let open = !lifting.in_flight.is_settled();
-        for (node, _, vote) in lifting.ballot.settle(open, late) {
+        for (node, vote) in lifting.ballot.settle(open, late) {
             lifting.round.record(node, vote);
         }
     }

@@ -100,8 +100,7 @@ impl Ballot {
         let at = self.shared.now();
         if self.wait.is_none() {
             if matches!(self.shared.members.worth((node, epoch), grants, (at, at)), Worth::Counts) {
-                self.counted.push((node, epoch));
-                return Some(Vote::Yes);
+                return Some(self.count(node, epoch));
             }
             // Before it is looked at again, so that no news is missed.
             let heard = self.shared.members.news.listen();
@@ -119,9 +118,14 @@ impl Ballot {
     /// the grant that another client still counts.
     pub(crate) fn acknowledged(&mut self, node: usize, epoch: Epoch, open: bool) -> Option<Vote> {
         if mutants::active(Mutant::ExtensionCountsForgetful) {
-            return Some(Vote::Yes);
+            return Some(self.count(node, epoch));
         }
         self.said_yes((node, epoch), false, open)
+    }
+
+    fn count(&mut self, node: usize, epoch: Epoch) -> Vote {
+        self.counted.push((node, epoch));
+        Vote::Yes
     }
 
     /// Something was heard of that node: it is asked who it is, if nobody knows.
@@ -149,14 +153,14 @@ impl Ballot {
     }
 
     /// The votes that are known by now; all, where it is `late`.
-    pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Epoch, Vote)> {
+    pub(crate) fn settle(&mut self, open: bool, late: bool) -> Vec<(usize, Vote)> {
         let mut votes = Vec::new();
         for mut parked in std::mem::take(&mut self.parked) {
             match self.vote(&mut parked, open && !late, late) {
-                Some(vote) => votes.push((parked.node, parked.epoch, vote)),
+                Some(vote) => votes.push((parked.node, vote)),
                 None if late => {
                     let vote = self.fault(parked.node, BackendError::timeout());
-                    votes.push((parked.node, parked.epoch, vote));
+                    votes.push((parked.node, vote));
                 }
                 None => self.parked.push(parked),
             }
@@ -168,10 +172,7 @@ impl Ballot {
         let members = &self.shared.members;
         let worth = members.worth((parked.node, parked.epoch), parked.grants, (parked.at, self.shared.now()));
         match worth {
-            Worth::Counts => {
-                self.counted.push((parked.node, parked.epoch));
-                Some(Vote::Yes)
-            }
+            Worth::Counts => Some(self.count(parked.node, parked.epoch)),
             Worth::Asking => {
                 parked.asked = true;
                 None
