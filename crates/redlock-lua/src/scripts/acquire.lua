@@ -25,9 +25,7 @@ if fenced then
   end
   -- Where this very grant stands already, its token is what the counters hold.
   if not again or most == 0 then
-    local time = redis.call('TIME')
-    local latest = tonumber(time[1]) * 1000000 + tonumber(time[2]) + tonumber(ARGV[4])
-    most = math.max(most + 1, math.min(tonumber(ARGV[3]), latest))
+    most = above(most)
   end
   if most >= LIMIT then
     return redis.error_reply('FENCEFULL no token below 2^53 is left')
